@@ -1,0 +1,130 @@
+//! Time: which events are late, and up to where a partition is complete.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use schemas::{EventTime, RawEvent, Reason, Window};
+
+use crate::partitions::Watermark;
+
+/// What the rules of time and type depend on.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// By how much events of a partition may be out of order before they are late.
+    pub out_of_orderness: Duration,
+    /// How far an event may be dated after its record, or, where records have no time, after the clock; `None`: any distance.
+    pub max_future_skew: Option<Duration>,
+    /// The event types to be counted; empty: all.
+    pub event_types: Vec<String>,
+}
+
+/// The verdict on a decoded event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// It counts in this window.
+    OnTime(Window),
+    /// Its window was final: it is kept, not counted.
+    Late {
+        /// By how much the watermark had passed the window's end, in milliseconds.
+        lateness_millis: u64,
+    },
+    /// Its type is not asked for.
+    Filtered,
+    /// It is no valid event after all.
+    Rejected(Reason),
+}
+
+/// The times of the earliest and the latest event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventSpan {
+    /// The earliest event.
+    pub earliest: EventTime,
+    /// The latest event.
+    pub latest: EventTime,
+}
+
+impl EventSpan {
+    const fn of(time: EventTime) -> Self {
+        EventSpan { earliest: time, latest: time }
+    }
+
+    fn with(self, time: EventTime) -> Self {
+        EventSpan { earliest: self.earliest.min(time), latest: self.latest.max(time) }
+    }
+}
+
+/// The state of one partition: its verdicts depend on the partition's own records, in their order, and on nothing else.
+#[derive(Debug)]
+pub struct Classifier {
+    out_of_orderness_millis: i64,
+    max_future_skew_millis: Option<i64>,
+    event_types: Vec<String>,
+    watermark: Watermark,
+    span: Option<EventSpan>,
+}
+
+impl Classifier {
+    /// Before the partition's first record.
+    #[must_use]
+    pub fn new(rules: &Rules) -> Self {
+        Classifier {
+            out_of_orderness_millis: millis(rules.out_of_orderness),
+            max_future_skew_millis: rules.max_future_skew.map(millis),
+            event_types: rules.event_types.clone(),
+            watermark: Watermark::BEGINNING,
+            span: None,
+        }
+    }
+
+    /// Judges the partition's next valid event; `record_time` is the time that the broker gave the record.
+    ///
+    /// Order of judgement: future (rejected), filtered, late, on time. Whatever is not rejected moves the watermark.
+    pub fn judge(&mut self, event: &RawEvent<'_>, record_time: Option<i64>) -> Timing {
+        let event_millis = event.timestamp.millis();
+        if let Some(max_skew) = self.max_future_skew_millis {
+            let now = record_time.unwrap_or_else(clock_millis);
+            if event_millis > now.saturating_add(max_skew) {
+                return Timing::Rejected(Reason::Future);
+            }
+        }
+        let timing = self.judge_window(event);
+        // An event that is ahead of its record's time must not drag the watermark with it.
+        let complete = event_millis.min(record_time.unwrap_or(i64::MAX)) - self.out_of_orderness_millis;
+        self.watermark = self.watermark.max(Watermark::at(complete));
+        self.span = Some(self.span.map_or(EventSpan::of(event.timestamp), |span| span.with(event.timestamp)));
+        timing
+    }
+
+    fn judge_window(&self, event: &RawEvent<'_>) -> Timing {
+        if !self.event_types.is_empty() && !self.event_types.iter().any(|wanted| *wanted == event.event_type) {
+            return Timing::Filtered;
+        }
+        let window = Window::of(event.timestamp);
+        if self.watermark.closes(window) {
+            return Timing::Late { lateness_millis: self.watermark.passed(window) };
+        }
+        Timing::OnTime(window)
+    }
+
+    /// Up to where the partition is complete: the latest event (at most its record's time) less the out-of-orderness.
+    #[must_use]
+    pub const fn watermark(&self) -> Watermark {
+        self.watermark
+    }
+
+    /// The times of the earliest and the latest valid event; none before the first.
+    #[must_use]
+    pub const fn span(&self) -> Option<EventSpan> {
+        self.span
+    }
+}
+
+/// A duration as signed milliseconds; the command line refuses what does not fit.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(EventTime::MAX.millis())
+}
+
+/// The clock, in milliseconds since the Unix epoch.
+#[must_use]
+pub fn clock_millis() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+}

@@ -1,0 +1,235 @@
+//! The flags of `run`, `replay` and `demo`. Their doc comments are the reference manual.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::Args;
+use schemas::names;
+
+use crate::duration;
+use crate::kafka::KafkaArgs;
+use crate::sink::dynamodb::DynamoDbArgs;
+
+/// The flags of `dataflow run`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) job: JobArgs,
+
+    /// Where /metrics, /healthz and /readyz are served; `off` serves nothing.
+    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "127.0.0.1:9600")]
+    pub(super) admin_addr: AdminAddr,
+}
+
+/// The flags of `dataflow replay`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ReplayArgs {
+    #[command(flatten)]
+    pub(super) job: JobArgs,
+
+    /// Replace rows that a running job has written to DynamoDB. Without it, they are left alone and the replay fails.
+    #[arg(long, env = "FOOTFALL_OVERWRITE")]
+    pub(super) overwrite: bool,
+
+    /// Where /metrics, /healthz and /readyz are served; `off` serves nothing.
+    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "off")]
+    pub(super) admin_addr: AdminAddr,
+}
+
+/// The flags of `dataflow demo`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DemoArgs {
+    /// Seconds of event time per second on the wall: at 60, a window closes every second.
+    #[arg(long, env = "FOOTFALL_DEMO_SPEED", value_name = "FACTOR", default_value_t = 60.0)]
+    pub(super) speed: f64,
+
+    /// Events per second.
+    #[arg(long, env = "FOOTFALL_DEMO_RATE", value_name = "N", default_value_t = 20_000)]
+    pub(super) rate: u64,
+
+    /// End after this many events; 0 = go on until stopped.
+    #[arg(long, env = "FOOTFALL_DEMO_EVENTS", value_name = "N", default_value_t = 0)]
+    pub(super) events: u64,
+}
+
+impl Default for DemoArgs {
+    fn default() -> Self {
+        DemoArgs { speed: 60.0, rate: 20_000, events: 0 }
+    }
+}
+
+/// What `run` and `replay` have in common.
+#[derive(Args, Clone, Debug)]
+pub(super) struct JobArgs {
+    /// Where events come from: `kafka`, `file:PATH` (a file, a pipe, a folder or a glob pattern; each file is a
+    /// partition, in the order of paths; .gz and .zst are decompressed) or `-` (standard input).
+    #[arg(long, env = "FOOTFALL_SOURCE", value_name = "SOURCE", default_value = "kafka")]
+    pub(super) source: SourceSpec,
+
+    /// Where final rows go: `stdout` (a line of JSON each), `ndjson:PATH`, `kafka`, `dynamodb` or `table` (the most viewed
+    /// products of each window, for people). Repeatable; in the variable separated by commas.
+    #[arg(long = "sink", env = "FOOTFALL_SINKS", value_name = "SINK", value_delimiter = ',', default_value = "stdout")]
+    pub(super) sinks: Vec<SinkSpec>,
+
+    /// How many workers share the work [default: one for each processor core].
+    #[arg(short, long, env = "FOOTFALL_WORKERS", value_name = "N")]
+    pub(super) workers: Option<NonZeroUsize>,
+
+    /// Count only events of these types, separated by commas [default: all].
+    #[arg(long, env = "FOOTFALL_EVENT_TYPES", value_name = "TYPE,...", value_delimiter = ',')]
+    pub(super) event_types: Vec<String>,
+
+    /// By how much the events of a partition may be out of order before they are late.
+    #[arg(long, env = "FOOTFALL_OUT_OF_ORDERNESS", value_name = "DURATION", default_value = "10s",
+        value_parser = duration::parse)]
+    pub(super) out_of_orderness: Duration,
+
+    /// How far an event may be dated after its Kafka record before it is rejected [default: 5m]. Files have no such
+    /// check unless this is given; then the clock is what their events are compared with.
+    #[arg(long, env = "FOOTFALL_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = duration::parse)]
+    pub(super) max_future_skew: Option<Duration>,
+
+    /// How many windows a partition may be read ahead of the slowest one; 0 = any number. It bounds the memory of a replay
+    /// over unequal partitions.
+    #[arg(long, env = "FOOTFALL_MAX_PARTITION_SKEW", value_name = "WINDOWS", default_value_t = 2)]
+    pub(super) max_partition_skew: u32,
+
+    /// Keep rejected records in this file, a line of JSON each. The `kafka` sink keeps them in a topic.
+    #[arg(long, env = "FOOTFALL_REJECTS", value_name = "PATH")]
+    pub(super) rejects: Option<PathBuf>,
+
+    /// Keep late records in this file, a line of JSON each. The `kafka` sink keeps them in a topic.
+    #[arg(long, env = "FOOTFALL_LATE", value_name = "PATH")]
+    pub(super) late: Option<PathBuf>,
+
+    /// End with exit code 65 if any record was rejected.
+    #[arg(long, env = "FOOTFALL_STRICT")]
+    pub(super) strict: bool,
+
+    #[command(flatten)]
+    pub(super) topics: TopicArgs,
+
+    #[command(flatten)]
+    pub(super) kafka: KafkaArgs,
+
+    #[command(flatten)]
+    pub(super) dynamodb: DynamoDbArgs,
+}
+
+/// The topics of the job.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Topics")]
+pub(super) struct TopicArgs {
+    /// Raw events. The variable KAFKA_TOPIC means the same; if both are set they must agree.
+    #[arg(long, env = "KAFKA_INPUT_TOPIC", value_name = "TOPIC", default_value_t = default_input_topic())]
+    pub(super) input_topic: String,
+
+    /// Result rows of the `kafka` sink.
+    #[arg(long, env = "KAFKA_OUTPUT_TOPIC", value_name = "TOPIC", default_value = names::RESULTS_TOPIC)]
+    pub(super) output_topic: String,
+
+    /// Late records of the `kafka` sink.
+    #[arg(long, env = "KAFKA_LATE_TOPIC", value_name = "TOPIC", default_value = names::LATE_EVENTS_TOPIC)]
+    pub(super) late_topic: String,
+
+    /// Rejected records of the `kafka` sink.
+    #[arg(long, env = "KAFKA_REJECTED_TOPIC", value_name = "TOPIC", default_value = names::REJECTED_EVENTS_TOPIC)]
+    pub(super) rejected_topic: String,
+
+    /// Create topics that are missing, for local use: 4 partitions for events, 1 for the others.
+    #[arg(long, env = "FOOTFALL_CREATE_TOPICS")]
+    pub(super) create_topics: bool,
+}
+
+/// The input topic's other variable, which the activity service uses too.
+pub(super) const INPUT_TOPIC_ALIAS: &str = "KAFKA_TOPIC";
+
+fn default_input_topic() -> String {
+    std::env::var(INPUT_TOPIC_ALIAS).unwrap_or_else(|_| names::RAW_EVENTS_TOPIC.to_owned())
+}
+
+/// Where events come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SourceSpec {
+    /// The input topic.
+    Kafka,
+    /// Files, by path or pattern.
+    Files(String),
+    /// Standard input.
+    StandardInput,
+}
+
+impl FromStr for SourceSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("file:") {
+            Some("") => Err("there is no path after `file:`".to_owned()),
+            Some(path) => Ok(SourceSpec::Files(path.to_owned())),
+            None if text == "kafka" => Ok(SourceSpec::Kafka),
+            None if text == "-" => Ok(SourceSpec::StandardInput),
+            None => Err(format!("use kafka, file:PATH or -; for files write file:{text}")),
+        }
+    }
+}
+
+/// Where final rows go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum SinkSpec {
+    /// Lines of JSON on standard output.
+    Stdout,
+    /// A table for people on standard output.
+    Table,
+    /// Lines of JSON in a file.
+    Ndjson(PathBuf),
+    /// The results topic.
+    Kafka,
+    /// The analytics table.
+    DynamoDb,
+}
+
+impl FromStr for SinkSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("ndjson:")) {
+            (_, Some("")) => Err("there is no path after `ndjson:`".to_owned()),
+            (_, Some(path)) => Ok(SinkSpec::Ndjson(path.into())),
+            ("stdout", _) => Ok(SinkSpec::Stdout),
+            ("table", _) => Ok(SinkSpec::Table),
+            ("kafka", _) => Ok(SinkSpec::Kafka),
+            ("dynamodb", _) => Ok(SinkSpec::DynamoDb),
+            _ => Err("use stdout, ndjson:PATH, kafka, dynamodb or table".to_owned()),
+        }
+    }
+}
+
+/// An address to listen on, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AdminAddr(pub(super) Option<SocketAddr>);
+
+impl FromStr for AdminAddr {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(AdminAddr(None));
+        }
+        text.parse()
+            .map(|address| AdminAddr(Some(address)))
+            .map_err(|_| "write HOST:PORT with a numeric host, or off".to_owned())
+    }
+}
+
+impl fmt::Display for AdminAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}

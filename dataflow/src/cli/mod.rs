@@ -1,0 +1,81 @@
+//! The command line: `dataflow run | replay | generate`.
+
+mod args;
+mod demo;
+mod execute;
+mod generate;
+mod logging;
+mod progress;
+mod sinks;
+mod sources;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::error::Error;
+use args::{DemoArgs, ReplayArgs, RunArgs};
+use logging::LogFormat;
+
+/// Counts, exactly and live, how many different people look at each product of a shop, minute by minute.
+#[derive(Debug, Parser)]
+#[command(name = "dataflow", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// How log lines on standard error are written. What is logged is set by RUST_LOG, such as `info` or
+    /// `dataflow=debug`.
+    #[arg(long, global = true, env = "FOOTFALL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Counts live, until it is stopped: reads a Kafka topic and follows it.
+    Run(Box<RunArgs>),
+    /// Counts what is there already, as fast as possible, and ends: files, standard input, or a topic up to its present
+    /// end.
+    Replay(Box<ReplayArgs>),
+    /// Generates user activity, the same for the same seed, and the exact results that it must lead to.
+    Generate(Box<generate::GenerateArgs>),
+    /// Counts a generated stream of events and shows the most viewed products; the default without a command.
+    Demo(DemoArgs),
+}
+
+/// Parses the command line, runs the command, and reports its failure in one sentence.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error),
+    };
+    logging::init(cli.log_format);
+    let result = match cli.command.unwrap_or_else(|| Command::Demo(DemoArgs::default())) {
+        Command::Run(args) => execute::run(&args),
+        Command::Replay(args) => execute::replay(&args),
+        Command::Generate(args) => generate::generate(&args),
+        Command::Demo(args) => execute::demo(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dataflow: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Shows help and version on standard output; anything else is a mistake in the command line.
+fn report_usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to do when even that cannot be written.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(Error::Usage(String::new()).exit_code()) } else { ExitCode::SUCCESS }
+}
+
+/// The definition of the command line, for documentation.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}

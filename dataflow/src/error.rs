@@ -1,0 +1,39 @@
+//! Why the program ends with something other than success, and with which exit code.
+
+/// One sentence for the user; the variant is the exit code, named after `sysexits.h`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// 64: a flag, a variable, a path or a combination of them cannot be used as given.
+    #[error("{0}")]
+    Usage(String),
+    /// 65: the input is damaged, or has rejected records under `--strict`.
+    #[error("{0}")]
+    BadData(String),
+    /// 69: a broker, a store or another dependency cannot be reached or refuses to serve.
+    #[error("{0}")]
+    Unavailable(String),
+    /// 70: the job contradicts itself; a defect of ours.
+    #[error("{0}")]
+    Internal(String),
+    /// 130: the user interrupted it.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
+    /// 74: reading the input failed, or an output cannot be written.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl Error {
+    /// The exit code that tells a supervisor what happened.
+    #[must_use]
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage(_) => 64,
+            Error::BadData(_) => 65,
+            Error::Unavailable(_) => 69,
+            Error::Internal(_) => 70,
+            Error::Io(_) => 74,
+            Error::Interrupted => 130,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What the Kafka client tells us while it works: log lines, errors, the wish for a new token.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+use tracing::{debug, error, info, warn};
+
+use super::msk_iam;
+
+/// The context of every client: passes log lines on, remembers the last error, signs tokens for Amazon MSK.
+///
+/// Callbacks run on the thread that polls the client, and only then.
+#[derive(Debug, Default)]
+pub struct Context {
+    aws_region: Option<String>,
+    last_error: Mutex<Option<ClientError>>,
+    /// The ends of the partitions, as the client's statistics last said.
+    ends: Mutex<HashMap<i32, u64>>,
+}
+
+/// An error of the client as a whole: no broker, no login, no agreement on encryption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ClientError {
+    pub(super) code: RDKafkaErrorCode,
+    pub(super) reason: String,
+}
+
+impl ClientError {
+    /// Whether waiting is of no use: what was refused will be refused again.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::UnsupportedSASLMechanism
+                | RDKafkaErrorCode::SSL
+        )
+    }
+}
+
+impl Context {
+    /// A context; `aws_region` is where tokens are valid, where the mechanism is OAUTHBEARER.
+    #[must_use]
+    pub fn new(aws_region: Option<String>) -> Self {
+        Context { aws_region, last_error: Mutex::default(), ends: Mutex::default() }
+    }
+
+    /// The end of a partition of the consumer's topic, once it is known; statistics must be on.
+    #[must_use]
+    pub fn end_offset(&self, partition: i32) -> Option<u64> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).copied()
+    }
+
+    /// The last error that the client reported, and forgets it.
+    pub(super) fn take_error(&self) -> Option<ClientError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ClientContext for Context {
+    // Only clients that log in by OAUTHBEARER ever ask for a token, so one context serves every mechanism.
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // Consumers and producers share --kafka-config, and each says which properties are not for it.
+        if facility == "CONFWARN" && message.contains("property and will be ignored by") {
+            debug!(target: "librdkafka", facility, "{message}");
+            return;
+        }
+        match level {
+            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+                error!(target: "librdkafka", facility, "{message}");
+            }
+            // A lost connection is an error to the library; to us it is one that it mends by itself.
+            RDKafkaLogLevel::Error | RDKafkaLogLevel::Warning => warn!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => info!(target: "librdkafka", facility, "{message}"),
+            RDKafkaLogLevel::Debug => debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, kafka_error: KafkaError, reason: &str) {
+        let code = kafka_error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        match code {
+            RDKafkaErrorCode::Fatal => error!(target: "librdkafka", %code, "{reason}"),
+            RDKafkaErrorCode::AllBrokersDown => warn!(target: "librdkafka", %code, "{reason}"),
+            // The log line says the same.
+            _ => debug!(target: "librdkafka", %code, "{reason}"),
+        }
+        // The end of a partition comes as an error too. That all brokers are down follows from why each of them is.
+        if matches!(code, RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AllBrokersDown) {
+            return;
+        }
+        let seen = ClientError { code, reason: reason.to_owned() };
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
+            // What readers of committed records can see; unknown ends are negative.
+            if let Ok(end) = u64::try_from(partition.ls_offset.max(partition.hi_offset)) {
+                ends.insert(partition.partition, end);
+            }
+        }
+    }
+
+    fn generate_oauth_token(&self, _configuration: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let region = self.aws_region.clone().ok_or("AWS_REGION is not set; set it to the region of the MSK cluster")?;
+        msk_iam::token(region)
+    }
+}
+
+impl ConsumerContext for Context {}

@@ -1,0 +1,58 @@
+//! The most viewed products of each window, for people.
+
+use std::fmt::Write as _;
+
+use schemas::ResultRow;
+
+use super::Sink;
+use crate::error::Error;
+use crate::metrics::SinkMetrics;
+use crate::output::Output;
+
+const PRODUCTS: usize = 5;
+const BAR_WIDTH: usize = 32;
+
+/// Prints a small table for each window.
+pub struct TableSink {
+    output: Output,
+    metrics: SinkMetrics,
+}
+
+impl TableSink {
+    /// Writes to `output`.
+    #[must_use]
+    pub fn new(output: Output, metrics: SinkMetrics) -> Self {
+        TableSink { output, metrics }
+    }
+}
+
+impl Sink for TableSink {
+    fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
+        self.output.write(table(rows).as_bytes())?;
+        self.output.flush()?;
+        self.metrics.acknowledge_rows(rows.len());
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), Error> {
+        self.output.finish()
+    }
+}
+
+fn table(rows: &[ResultRow]) -> String {
+    let mut text = String::new();
+    let mut ranked: Vec<&ResultRow> = rows.iter().collect();
+    ranked.sort_by_key(|row| std::cmp::Reverse(row.unique_user_count));
+    let Some(first) = ranked.first() else { return text };
+    let most = first.unique_user_count.max(1);
+    let id_width = ranked.iter().take(PRODUCTS).map(|row| row.product_id.chars().count()).max().unwrap_or(0).max(7);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "\n{} to {}   {} products viewed", first.window, first.window.end_text(), ranked.len());
+    let _ = writeln!(text, "  {:id_width$}  {:>12}", "product", "unique users");
+    for row in ranked.into_iter().take(PRODUCTS) {
+        let filled = usize::try_from(row.unique_user_count * BAR_WIDTH as u64 / most).unwrap_or(BAR_WIDTH);
+        let bar = "█".repeat(filled.max(1));
+        let _ = writeln!(text, "  {:id_width$}  {:>12}  {bar}", row.product_id, row.unique_user_count);
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! Splits bytes into lines, whatever the sizes of the pieces in which they come.
+
+use schemas::MAX_RECORD_BYTES;
+use sha2::{Digest, Sha256};
+
+use super::{Record, Value};
+use crate::record::{Cut, Offset};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// The state between two pieces of a file: a line that has begun.
+///
+/// Lines end with LF or CRLF, the last one also with the file. Blank lines (spaces, tabs, CR) are counted but are no records.
+/// Of a line that is too large only the beginning is kept, and a digest: memory stays bounded.
+#[derive(Debug, Default)]
+pub struct LineSplitter {
+    lines_seen: u64,
+    has_begun: bool,
+    begun: Vec<u8>,
+    oversized: Option<Oversized>,
+}
+
+#[derive(Debug)]
+struct Oversized {
+    kept: Vec<u8>,
+    length: u64,
+    digest: Sha256,
+    /// A CR was last: it belongs to the line only if something other than LF follows.
+    pending_cr: bool,
+}
+
+impl LineSplitter {
+    /// How many bytes of a line that has begun are held; the next piece is expected behind a copy of them.
+    #[must_use]
+    pub fn begun(&self) -> &[u8] {
+        &self.begun
+    }
+
+    /// Takes the next piece of the file. `buffer` begins with what [`begun`](Self::begun) holds.
+    pub fn split(&mut self, buffer: &[u8], receive: &mut impl FnMut(Record<'_>)) {
+        let mut rest = buffer;
+        if !self.has_begun {
+            // A shorter file than a byte order mark is no byte order mark.
+            if rest.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(rest) {
+                self.begun = rest.to_vec();
+                return;
+            }
+            self.has_begun = true;
+            rest = rest.strip_prefix(BYTE_ORDER_MARK).unwrap_or(rest);
+        }
+        if self.oversized.is_some() {
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.grow_oversized(rest);
+                return;
+            };
+            self.grow_oversized(&rest[..end]);
+            self.emit_oversized(receive);
+            rest = &rest[end + 1..];
+        }
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', rest) {
+            self.emit(&rest[start..end], receive);
+            start = end + 1;
+        }
+        self.begun.clear();
+        // One byte more than a record may have: it may be the CR of the line's end.
+        if rest.len() - start > MAX_RECORD_BYTES + 1 {
+            self.oversized = Some(Oversized { kept: Vec::new(), length: 0, digest: Sha256::new(), pending_cr: false });
+            self.grow_oversized(&rest[start..]);
+        } else {
+            self.begun.extend_from_slice(&rest[start..]);
+        }
+    }
+
+    /// The file has ended: its last line may lack an end.
+    pub fn finish(&mut self, receive: &mut impl FnMut(Record<'_>)) {
+        if self.oversized.is_some() {
+            self.emit_oversized(receive);
+        } else if !self.begun.is_empty() {
+            let last = std::mem::take(&mut self.begun);
+            self.emit(&last, receive);
+        }
+    }
+
+    fn emit(&mut self, line: &[u8], receive: &mut impl FnMut(Record<'_>)) {
+        self.lines_seen += 1;
+        let record = line.strip_suffix(b"\r").unwrap_or(line);
+        if is_blank(record) {
+            return;
+        }
+        let offset = Offset(self.lines_seen);
+        if record.len() > MAX_RECORD_BYTES {
+            let cut = Cut { length: record.len() as u64, sha256: Sha256::digest(record).into() };
+            let value = Value::Cut(&record[..MAX_RECORD_BYTES], cut);
+            receive(Record { offset, value, time_millis: None, message: None });
+        } else {
+            receive(Record { offset, value: Value::Whole(record), time_millis: None, message: None });
+        }
+    }
+
+    fn grow_oversized(&mut self, piece: &[u8]) {
+        let Some(line) = &mut self.oversized else { return };
+        let Some((&last, _)) = piece.split_last() else { return };
+        if line.pending_cr {
+            line.append(b"\r");
+        }
+        line.pending_cr = last == b'\r';
+        line.append(if line.pending_cr { &piece[..piece.len() - 1] } else { piece });
+    }
+
+    fn emit_oversized(&mut self, receive: &mut impl FnMut(Record<'_>)) {
+        let Some(line) = self.oversized.take() else { return };
+        self.lines_seen += 1;
+        let cut = Cut { length: line.length, sha256: line.digest.finalize().into() };
+        let value = Value::Cut(&line.kept, cut);
+        receive(Record { offset: Offset(self.lines_seen), value, time_millis: None, message: None });
+    }
+}
+
+impl Oversized {
+    fn append(&mut self, bytes: &[u8]) {
+        let room = MAX_RECORD_BYTES - self.kept.len();
+        self.kept.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        self.length += bytes.len() as u64;
+        self.digest.update(bytes);
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    // Nearly every line begins with a brace.
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+}

@@ -1,0 +1,259 @@
+//! The decoder: bytes of a record to a [`RawEvent`], or the [`Reason`] why they are none.
+//!
+//! There are two paths with one meaning. [`decode_fast`] recognises the layout in which nearly all
+//! records are written and reads it in one pass; [`decode_general`] reads any JSON and alone knows how to
+//! refuse. What the fast path accepts, the general path accepts with the same result.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::{EventTime, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
+
+/// Decodes one record: the value of a Kafka message, an item of a request, or a line of a file without
+/// its line end.
+///
+/// # Errors
+/// The first [`Reason`], in the order of that list, that applies.
+///
+/// ```
+/// let event = schemas::decode(br#"{"user_id":"u1","product_id":42,"event_type":"VIEW_PRODUCT","timestamp":"2024-01-01T12:00:00Z"}"#)?;
+/// assert_eq!(event.product_id, "42");
+/// assert_eq!(schemas::decode(b"{}"), Err(schemas::Reason::MissingUserId));
+/// # Ok::<(), schemas::Reason>(())
+/// ```
+pub fn decode(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
+    match decode_fast(record) {
+        Some(event) => Ok(event),
+        None => decode_general(record),
+    }
+}
+
+/// Reads a record that has the common layout; `None` says nothing about the record but that it has not.
+///
+/// The layout: the fields `user_id`, `product_id`, `event_type`, `timestamp` and at the end, if at all,
+/// `metadata`, in this order, without white space, all of them strings without escapes, the metadata an
+/// object of such strings. The whole record is validated.
+#[must_use]
+pub fn decode_fast(record: &[u8]) -> Option<RawEvent<'_>> {
+    if record.len() > MAX_RECORD_BYTES {
+        return None;
+    }
+    let mut cursor = Cursor { text: std::str::from_utf8(record).ok()?, at: 0 };
+    cursor.skip(br#"{"user_id":"#)?;
+    let user_id = cursor.plain_id()?;
+    cursor.skip(br#","product_id":"#)?;
+    let product_id = cursor.plain_id()?;
+    cursor.skip(br#","event_type":"#)?;
+    let event_type = cursor.plain_id()?;
+    cursor.skip(br#","timestamp":"#)?;
+    let timestamp = EventTime::parse(cursor.plain_string()?.as_bytes()).ok()?;
+    if cursor.skip(br#","metadata":"#).is_some() {
+        cursor.flat_object()?;
+    }
+    cursor.skip(b"}")?;
+    cursor.is_at_end().then_some(RawEvent {
+        user_id: Cow::Borrowed(user_id),
+        product_id: Cow::Borrowed(product_id),
+        event_type: Cow::Borrowed(event_type),
+        timestamp,
+    })
+}
+
+/// Reads any record, whatever its key order, white space, escapes and extra fields.
+///
+/// # Errors
+/// The first [`Reason`], in the order of that list, that applies.
+pub fn decode_general(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
+    if record.is_empty() {
+        return Err(Reason::Empty);
+    }
+    if record.len() > MAX_RECORD_BYTES {
+        return Err(Reason::TooLarge);
+    }
+    let text = std::str::from_utf8(record).map_err(|_| Reason::NotUtf8)?;
+    let value: &RawValue = serde_json::from_str(text).map_err(|_| Reason::NotJson)?;
+    if !value.get().starts_with('{') {
+        return Err(Reason::NotAnObject);
+    }
+    if nesting(value.get()) > MAX_NESTING {
+        return Err(Reason::TooDeep);
+    }
+    let fields: Fields<'_> = serde_json::from_str(value.get()).map_err(|_| Reason::NotJson)?;
+    fields.judge()
+}
+
+/// A reader of JSON without white space and escapes.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn skip(&mut self, expected: &[u8]) -> Option<()> {
+        let end = self.at + expected.len();
+        if self.text.as_bytes().get(self.at..end)? != expected {
+            return None;
+        }
+        self.at = end;
+        Some(())
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.at == self.text.len()
+    }
+
+    /// A string without escapes, without its quotes.
+    fn plain_string(&mut self) -> Option<&'a str> {
+        self.skip(b"\"")?;
+        let start = self.at;
+        let end = start + plain_len(&self.text.as_bytes()[start..]);
+        self.at = end;
+        self.skip(b"\"")?;
+        self.text.get(start..end)
+    }
+
+    fn plain_id(&mut self) -> Option<&'a str> {
+        self.plain_string().filter(|id| is_id(id))
+    }
+
+    /// An object whose values are plain strings.
+    fn flat_object(&mut self) -> Option<()> {
+        self.skip(b"{")?;
+        if self.skip(b"}").is_some() {
+            return Some(());
+        }
+        loop {
+            self.plain_string()?;
+            self.skip(b":")?;
+            self.plain_string()?;
+            if self.skip(b",").is_none() {
+                return self.skip(b"}");
+            }
+        }
+    }
+}
+
+/// How many bytes stand before the first quote, backslash or control character.
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The lowest byte that is flagged is exact; higher ones may be flagged by a borrow.
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut len = 0;
+    for chunk in bytes.chunks_exact(8) {
+        // chunks_exact yields chunks of just this length.
+        let Ok(chunk) = <[u8; 8]>::try_from(chunk) else { break };
+        let word = u64::from_le_bytes(chunk);
+        let quotes = zero_bytes(word ^ (ONES * b'"' as u64));
+        let backslashes = zero_bytes(word ^ (ONES * b'\\' as u64));
+        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let special = quotes | backslashes | controls;
+        if special != 0 {
+            return len + special.trailing_zeros() as usize / 8;
+        }
+        len += 8;
+    }
+    let rest = &bytes[len..];
+    len + rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).unwrap_or(rest.len())
+}
+
+/// The required fields as written; of a duplicate key the last value.
+#[derive(Default)]
+struct Fields<'a> {
+    user_id: Option<&'a RawValue>,
+    product_id: Option<&'a RawValue>,
+    event_type: Option<&'a RawValue>,
+    timestamp: Option<&'a RawValue>,
+}
+
+impl<'a> Fields<'a> {
+    fn judge(self) -> Result<RawEvent<'a>, Reason> {
+        // In the order of `Reason`, not of the fields in the record.
+        let user_id = self.user_id.ok_or(Reason::MissingUserId)?;
+        let user_id = id(user_id).ok_or(Reason::InvalidUserId)?;
+        let product_id = self.product_id.ok_or(Reason::MissingProductId)?;
+        let product_id = id(product_id).ok_or(Reason::InvalidProductId)?;
+        let event_type = self.event_type.ok_or(Reason::MissingEventType)?;
+        let event_type = string(event_type).filter(|text| is_id(text)).ok_or(Reason::InvalidEventType)?;
+        let timestamp = self.timestamp.ok_or(Reason::MissingTimestamp)?;
+        let timestamp = string(timestamp).ok_or(Reason::InvalidTimestamp)?;
+        let timestamp = EventTime::parse(timestamp.as_bytes()).map_err(|_| Reason::InvalidTimestamp)?;
+        Ok(RawEvent { user_id, product_id, event_type, timestamp })
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Fields::default();
+                // Keys are read raw too: an unknown key is ignored even where its escapes mean nothing.
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    match string(key).as_deref() {
+                        Some("user_id") => fields.user_id = Some(value),
+                        Some("product_id") => fields.product_id = Some(value),
+                        Some("event_type") => fields.event_type = Some(value),
+                        Some("timestamp") => fields.timestamp = Some(value),
+                        _ => {}
+                    }
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+/// The meaning of a JSON string; `None` for other values and for lone surrogates.
+fn string(value: &RawValue) -> Option<Cow<'_, str>> {
+    let quoted = value.get();
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str(quoted).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+/// The meaning of an id: a string, or the digits of an integer as written.
+fn id(value: &RawValue) -> Option<Cow<'_, str>> {
+    let text = match value.get().as_bytes().first()? {
+        b'"' => string(value)?,
+        b'-' | b'0'..=b'9' if !value.get().contains(['.', 'e', 'E']) => Cow::Borrowed(value.get()),
+        _ => return None,
+    };
+    is_id(&text).then_some(text)
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&text.len())
+}
+
+/// How deep objects and arrays are nested in a valid JSON text.
+fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth -= 1,
+            _ => {}
+        }
+    }
+    deepest
+}
