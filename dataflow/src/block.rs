@@ -94,7 +94,7 @@ impl BlockBuilder {
         let (product, user) = (event.product_id.as_bytes(), event.user_id.as_bytes());
         let hash = placement(product, user);
         // Uniform in 0..workers, from the bits in the hash's middle: the worker's table uses the outer ones.
-        let destination = (u64::from(hash as u32) * self.blocks.len() as u64 >> 32) as usize;
+        let destination = ((u64::from(hash as u32) * self.blocks.len() as u64) >> 32) as usize;
         let block = &mut self.blocks[destination];
         // The decoder lets no id of more than 256 bytes pass.
         block.heads.push(Head { hash, window, product_len: product.len() as u16, user_len: user.len() as u16 });

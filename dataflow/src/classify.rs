@@ -1,9 +1,10 @@
 //! Time: which events are late, and up to where a partition is complete.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use schemas::{EventTime, RawEvent, Reason, Window};
 
+use crate::clock;
 use crate::partitions::Watermark;
 
 /// What the rules of time and type depend on.
@@ -81,7 +82,7 @@ impl Classifier {
     pub fn judge(&mut self, event: &RawEvent<'_>, record_time: Option<i64>) -> Timing {
         let event_millis = event.timestamp.millis();
         if let Some(max_skew) = self.max_future_skew_millis {
-            let now = record_time.unwrap_or_else(clock_millis);
+            let now = record_time.unwrap_or_else(clock::now_millis);
             if event_millis > now.saturating_add(max_skew) {
                 return Timing::Rejected(Reason::Future);
             }
@@ -121,10 +122,4 @@ impl Classifier {
 /// A duration as signed milliseconds; the command line refuses what does not fit.
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(EventTime::MAX.millis())
-}
-
-/// The clock, in milliseconds since the Unix epoch.
-#[must_use]
-pub fn clock_millis() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }

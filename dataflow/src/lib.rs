@@ -4,6 +4,7 @@ pub mod admin;
 pub mod block;
 pub mod classify;
 pub mod cli;
+pub mod clock;
 pub mod control;
 pub mod distinct;
 pub mod duration;

@@ -17,7 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use schemas::Reason;
 
-use crate::classify::clock_millis;
+use crate::clock;
 use crate::control::Control;
 use crate::partitions::{Partition, Partitions, Watermark};
 use crate::windows::Windows;
@@ -109,14 +109,14 @@ impl SinkMetrics {
     /// Takes note that the destination has acknowledged rows.
     pub fn acknowledge_rows(&self, rows: usize) {
         self.rows.inc_by(rows as u64);
-        self.last_acknowledgement.set(clock_seconds());
+        self.last_acknowledgement.set(clock::now_seconds());
     }
-}
 
-/// The clock, in seconds since the Unix epoch.
-#[expect(clippy::cast_precision_loss, reason = "a clock is far below 2^52 milliseconds")]
-fn clock_seconds() -> f64 {
-    clock_millis() as f64 / 1000.0
+    /// Takes note that the destination has acknowledged late or rejected records.
+    pub fn acknowledge_quarantined(&self, records: usize) {
+        self.quarantined.inc_by(records as u64);
+        self.last_acknowledgement.set(clock::now_seconds());
+    }
 }
 
 /// Reads the state that the job shares, when it is asked.
@@ -202,7 +202,7 @@ impl JobCollector {
         ConstGauge::new(job).encode(watermark)?;
         let (name, help) = ("watermark_age", "How far the job's watermark is behind the clock");
         let age = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
-        ConstGauge::new(clock_seconds() - job).encode(age)
+        ConstGauge::new(clock::now_seconds() - job).encode(age)
     }
 }
 

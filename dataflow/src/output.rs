@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
@@ -12,11 +13,13 @@ use crate::error::Error;
 ///
 /// A regular file is written beside its destination and renamed over it by [`finish`](Output::finish); before that,
 /// whatever was there stays. A device or a pipe is written in place and never replaced.
+#[derive(Debug)]
 pub struct Output {
     name: String,
     target: Target,
 }
 
+#[derive(Debug)]
 enum Target {
     Stdout(BufWriter<io::Stdout>),
     InPlace(BufWriter<File>),
@@ -47,6 +50,16 @@ impl Output {
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = self.writer().write_all(bytes);
         written.map_err(|error| write_error(&self.name, &error))
+    }
+
+    /// Appends `value` as one line of JSON.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn write_json_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        let written =
+            serde_json::to_writer(self.writer(), value).map_err(|error| write_error(&self.name, &error.into()));
+        written.and_then(|()| self.write(b"\n"))
     }
 
     /// Passes everything to the operating system.

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{EventTime, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
+use crate::wire::is_id;
+use crate::{EventTime, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
 
 /// Decodes one record: the value of a Kafka message, an item of a request, or a line of a file without
 /// its line end.
@@ -148,8 +149,8 @@ fn plain_len(bytes: &[u8]) -> usize {
         // chunks_exact yields chunks of just this length.
         let Ok(chunk) = <[u8; 8]>::try_from(chunk) else { break };
         let word = u64::from_le_bytes(chunk);
-        let quotes = zero_bytes(word ^ (ONES * b'"' as u64));
-        let backslashes = zero_bytes(word ^ (ONES * b'\\' as u64));
+        let quotes = zero_bytes(word ^ (ONES * u64::from(b'"')));
+        let backslashes = zero_bytes(word ^ (ONES * u64::from(b'\\')));
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let special = quotes | backslashes | controls;
         if special != 0 {
@@ -232,10 +233,6 @@ fn id(value: &RawValue) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     is_id(&text).then_some(text)
-}
-
-fn is_id(text: &str) -> bool {
-    (1..=MAX_ID_BYTES).contains(&text.len())
 }
 
 /// How deep objects and arrays are nested in a valid JSON text.

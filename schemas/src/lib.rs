@@ -3,7 +3,7 @@
 //! What crosses a boundary between two parts of Footfall is defined here and nowhere else: the raw
 //! event and [the decoder](decode) that judges it, [result rows](ResultRow), the envelopes in which
 //! [rejected and late records](quarantine) are kept, [order events](OrderEvent), and the
-//! [names](names) of topics, tables, buckets and attributes.
+//! [names] of topics, tables, buckets and attributes.
 //!
 //! Beside the types, in `json/`, stand JSON Schema 2020-12 files with valid and invalid example
 //! payloads; a test holds types and schemas against each other in both directions.
@@ -17,6 +17,7 @@ pub mod quarantine;
 mod reason;
 mod result;
 mod time;
+mod wire;
 
 pub use arrow::results_arrow_schema;
 pub use decode::{decode, decode_fast, decode_general};

@@ -6,10 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::EventTime;
+use crate::wire::is_id;
 
 /// One event on the topic of orders, keyed by order id; the topic is compacted.
+///
+/// Reading refuses events that contradict themselves: see the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenOrderEvent")]
 pub struct OrderEvent {
     /// Identifies the event; a repeated delivery carries the same id.
     pub event_id: String,
@@ -27,11 +30,11 @@ pub struct OrderEvent {
     pub product_id: String,
     /// How many pieces; at least 1.
     pub quantity: u32,
-    /// The price of one piece.
+    /// The price of one piece; not negative.
     pub unit_price: Money,
-    /// The price of all pieces.
+    /// The price of all pieces: `quantity` times `unit_price`, with as many digits.
     pub total_price: Money,
-    /// ISO 4217 code of both prices.
+    /// ISO 4217 code of both prices: three capitals.
     pub currency: String,
     /// The order's status after the event.
     pub status: OrderStatus,
@@ -41,6 +44,92 @@ pub struct OrderEvent {
     pub created_at: EventTime,
     /// When the event happened.
     pub timestamp: EventTime,
+}
+
+/// The fields of an [`OrderEvent`] as read, before they are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOrderEvent {
+    event_id: String,
+    event_type: OrderEventType,
+    order_id: String,
+    group_id: String,
+    customer_id: String,
+    user_id: String,
+    product_id: String,
+    quantity: u32,
+    unit_price: Money,
+    total_price: Money,
+    currency: String,
+    status: OrderStatus,
+    version: u64,
+    created_at: EventTime,
+    timestamp: EventTime,
+}
+
+impl TryFrom<WrittenOrderEvent> for OrderEvent {
+    type Error = String;
+
+    fn try_from(written: WrittenOrderEvent) -> Result<Self, String> {
+        let WrittenOrderEvent {
+            event_id,
+            event_type,
+            order_id,
+            group_id,
+            customer_id,
+            user_id,
+            product_id,
+            quantity,
+            unit_price,
+            total_price,
+            currency,
+            status,
+            version,
+            created_at,
+            timestamp,
+        } = written;
+        let ids = [
+            ("event_id", &event_id),
+            ("order_id", &order_id),
+            ("group_id", &group_id),
+            ("customer_id", &customer_id),
+            ("product_id", &product_id),
+        ];
+        if let Some((name, _)) = ids.iter().find(|(_, id)| !is_id(id)) {
+            return Err(format!("{name} is not a string of 1 to 256 bytes"));
+        }
+        if user_id != customer_id {
+            return Err(format!("user_id {user_id:?} is not customer_id {customer_id:?}; they are the same person"));
+        }
+        if quantity == 0 || version == 0 {
+            return Err("quantity or version is 0; both count from 1".to_owned());
+        }
+        if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(format!("currency {currency:?} is not a code of three capitals such as EUR"));
+        }
+        if unit_price.minor_units < 0 || unit_price.checked_mul(quantity) != Some(total_price) {
+            return Err(format!(
+                "total_price {total_price} is not {quantity} times unit_price {unit_price}, from 0 up"
+            ));
+        }
+        Ok(OrderEvent {
+            event_id,
+            event_type,
+            order_id,
+            group_id,
+            customer_id,
+            user_id,
+            product_id,
+            quantity,
+            unit_price,
+            total_price,
+            currency,
+            status,
+            version,
+            created_at,
+            timestamp,
+        })
+    }
 }
 
 /// What happened to an order.
@@ -111,6 +200,14 @@ impl Money {
     #[must_use]
     pub const fn minor_units(self) -> i64 {
         self.minor_units
+    }
+
+    /// The amount `quantity` times; `None` where that is more than an `i64` of minor units.
+    const fn checked_mul(self, quantity: u32) -> Option<Self> {
+        match self.minor_units.checked_mul(quantity as i64) {
+            Some(minor_units) => Some(Money { minor_units, digits: self.digits }),
+            None => None,
+        }
     }
 
     /// How many decimal digits the currency has.

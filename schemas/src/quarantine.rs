@@ -4,9 +4,11 @@
 //! original value, key and headers are kept as they were and the envelope's other fields become
 //! [headers](crate::names::header).
 
-use serde::{Deserialize, Serialize};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
-use crate::{EventTime, Reason, Window};
+use crate::wire::present;
+use crate::{EventTime, MAX_RECORD_BYTES, Reason, Window};
 
 /// Where a record came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,27 +22,71 @@ pub struct Origin {
 }
 
 /// The original record: as text where it is UTF-8, else in base64 (RFC 4648, with padding).
+///
+/// Reading refuses what [`whole`](Self::whole) and [`cut`](Self::cut) never write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "WrittenOriginal")]
 pub struct Original {
     /// The record's text; absent where it is not UTF-8 or where there was no value.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The record's bytes in base64, where they are not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
     /// The full length in bytes, where only the first 65 536 bytes are kept.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub original_length: Option<u64>,
     /// The SHA-256 of all bytes in hexadecimal, where only the first 65 536 are kept.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub original_sha256: Option<String>,
+}
+
+/// The fields of an [`Original`] as read, before they are checked against each other.
+#[derive(Deserialize)]
+struct WrittenOriginal {
+    #[serde(default, deserialize_with = "present")]
+    text: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    base64: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    original_length: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    original_sha256: Option<String>,
+}
+
+impl TryFrom<WrittenOriginal> for Original {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenOriginal) -> Result<Self, Self::Error> {
+        let WrittenOriginal { text, base64, original_length, original_sha256 } = written;
+        if text.is_some() && base64.is_some() {
+            return Err("both text and base64; a record is kept in one of them");
+        }
+        if base64.as_ref().is_some_and(|base64| BASE64_STANDARD.decode(base64).is_err()) {
+            return Err("base64 is not base64 with padding (RFC 4648)");
+        }
+        if original_length.is_some() != original_sha256.is_some() {
+            return Err("only one of original_length and original_sha256; a cut record has both");
+        }
+        if original_length.is_some_and(|length| length <= MAX_RECORD_BYTES as u64) {
+            return Err("original_length is not above 65536; such a record is kept whole");
+        }
+        if original_length.is_some() && text.is_none() && base64.is_none() {
+            return Err("original_length without text or base64; a cut record keeps its first 65536 bytes");
+        }
+        let is_hex =
+            |digest: &String| digest.len() == 64 && digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if original_sha256.as_ref().is_some_and(|digest| !is_hex(digest)) {
+            return Err("original_sha256 is not 64 hexadecimal digits in lower case");
+        }
+        Ok(Original { text, base64, original_length, original_sha256 })
+    }
 }
 
 impl Original {
     /// The envelope's form of a whole record; `None` is a record without a value.
     #[must_use]
     pub fn whole(value: Option<&[u8]>) -> Self {
-        use base64::prelude::{BASE64_STANDARD, Engine as _};
         let (text, base64) = match value.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
             None => (None, None),
             Some((_, Ok(text))) => (Some(text.to_owned()), None),
@@ -62,6 +108,7 @@ impl Original {
 /// {"reason":"not_json","source":"events.ndjson","partition":0,"offset":17,"text":"{\"user_id\":"}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RejectedRecord {
     /// Why.
     pub reason: Reason,
@@ -80,6 +127,7 @@ pub struct RejectedRecord {
 ///  "window_start":"2024-01-01T12:00:00Z","lateness_ms":4210,"text":"{...}"}
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LateRecord {
     /// Always `late`.
     pub reason: Late,
@@ -93,8 +141,8 @@ pub struct LateRecord {
     pub window_start: Window,
     /// By how much the partition's watermark had passed the window's end, in milliseconds.
     pub lateness_ms: u64,
-    /// What it was.
-    #[serde(flatten)]
+    /// What it was: a valid event, hence always whole and text.
+    #[serde(flatten, deserialize_with = "whole_text")]
     pub original: Original,
 }
 
@@ -104,6 +152,15 @@ pub struct LateRecord {
 pub enum Late {
     /// The event came after its window was final.
     Late,
+}
+
+/// Reads the original of a late record.
+fn whole_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Original, D::Error> {
+    let original = Original::deserialize(deserializer)?;
+    if original.text.is_none() || original.original_length.is_some() {
+        return Err(D::Error::custom("no whole text; a late record is a valid event"));
+    }
+    Ok(original)
 }
 
 mod window_start {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use crate::Window;
+use crate::wire::{is_id, present};
 
 /// One final count. Written to files and standard output as it is, to Kafka as a [`TopicRow`].
 ///
@@ -40,7 +41,7 @@ struct Wire<'a> {
     window_end: String,
     unique_user_count: u64,
     revision: u64,
-    #[serde(rename = "final", skip_serializing_if = "Option::is_none", default)]
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none", default, deserialize_with = "present")]
     is_final: Option<bool>,
 }
 
@@ -66,7 +67,7 @@ impl<'a> Wire<'a> {
                 self.window_end
             )));
         }
-        if self.product_id.is_empty() || self.product_id.len() > crate::MAX_ID_BYTES {
+        if !is_id(&self.product_id) {
             return Err(E::custom("product_id is not a string of 1 to 256 bytes"));
         }
         if self.unique_user_count == 0 {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// 1970-01-01T00:00:00.000Z: no event is earlier.
 const MIN_MILLIS: i64 = 0;
@@ -11,7 +11,8 @@ const MAX_MILLIS: i64 = 253_402_300_799_999;
 
 /// The instant at which something happened at its source, in milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Always within 1970..=9999. It is written as RFC 3339 in UTC with milliseconds.
+/// Always within 1970..=9999. It is written as RFC 3339 in UTC with milliseconds, and its serde form reads
+/// that spelling alone; [`parse`](Self::parse) reads the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventTime(i64);
 
@@ -70,7 +71,11 @@ impl Serialize for EventTime {
 impl<'de> Deserialize<'de> for EventTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        EventTime::parse(text.as_bytes()).map_err(serde::de::Error::custom)
+        let time = EventTime::parse(text.as_bytes()).map_err(D::Error::custom)?;
+        if time.to_string() != text {
+            return Err(D::Error::custom(format_args!("time {text:?} is not in UTC with milliseconds; write {time}")));
+        }
+        Ok(time)
     }
 }
 

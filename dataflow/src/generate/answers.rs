@@ -4,18 +4,16 @@
 //! window and product the set of users. It reads what the generator knows of a record, not the record.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use schemas::{EventTime, Reason, ResultRow, Window};
 use serde::Serialize;
 
 use super::shape::{Shape, millis};
 use super::stream::{Content, Generated};
-use super::writers::cannot_write;
 use crate::error::Error;
+use crate::output::Output;
 
 /// What becomes of the records of a stream: `received` is the sum of `counted`, `late`, `filtered` and all
 /// `rejected`.
@@ -90,8 +88,10 @@ impl AnswerKey {
     }
 
     /// Hands out the rows of the windows that no partition can add to any more, in order; they are forgotten here.
+    ///
+    /// A partition that has no valid event yet holds everything back.
     pub fn take_closed(&mut self) -> Vec<ResultRow> {
-        // None < Some: a partition without events holds everything back.
+        // None < Some.
         let Some(&Some(slowest)) = self.latest.iter().min() else { return Vec::new() };
         let Ok(watermark) = EventTime::from_millis(self.watermark(slowest)) else { return Vec::new() };
         let open = self.users.split_off(&(Window::of(watermark), 0));
@@ -134,7 +134,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Creates the files, or replaces their contents. With neither path the key is only worked out.
+    /// Opens the files, which appear once they are complete. With neither path the key is only worked out.
     ///
     /// # Errors
     /// [`Error::Io`] where a file cannot be created.
@@ -158,7 +158,7 @@ impl Answers {
     /// [`Error::Io`] where the file cannot be written.
     pub fn write_closed(&mut self) -> Result<(), Error> {
         let rows = self.key.take_closed();
-        self.rows.as_mut().map_or(Ok(()), |output| output.write_rows(&rows))
+        self.rows.as_mut().map_or(Ok(()), |output| rows.iter().try_for_each(|row| output.write_json_line(row)))
     }
 
     /// Writes all the rest.
@@ -168,40 +168,13 @@ impl Answers {
     pub fn finish(self) -> Result<Summary, Error> {
         let (rows, summary) = self.key.finish();
         if let Some(mut output) = self.rows {
-            output.write_rows(&rows)?;
-            output.flush()?;
+            rows.iter().try_for_each(|row| output.write_json_line(row))?;
+            output.finish()?;
         }
         if let Some(mut output) = self.summary {
-            output.write_line(&summary)?;
-            output.flush()?;
+            output.write_json_line(&summary)?;
+            output.finish()?;
         }
         Ok(summary)
-    }
-}
-
-/// A file of JSON lines.
-#[derive(Debug)]
-struct Output {
-    path: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl Output {
-    fn create(path: &Path) -> Result<Self, Error> {
-        let file = File::create(path).map_err(|error| cannot_write(path, &error))?;
-        Ok(Output { path: path.into(), file: BufWriter::new(file) })
-    }
-
-    fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
-        rows.iter().try_for_each(|row| self.write_line(row))
-    }
-
-    fn write_line(&mut self, line: &impl Serialize) -> Result<(), Error> {
-        serde_json::to_writer(&mut self.file, line).map_err(|error| cannot_write(&self.path, &error.into()))?;
-        self.file.write_all(b"\n").map_err(|error| cannot_write(&self.path, &error))
-    }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        self.file.flush().map_err(|error| cannot_write(&self.path, &error))
     }
 }

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use schemas::EventTime;
 
 use super::answers::Answers;
-use super::duration::parse_duration;
 use super::shape::{Shape, Timing};
 use super::writers::{Compression, LocalDestination};
+use crate::clock;
+use crate::duration;
 use crate::error::Error;
 
 /// Generates user activity, the same for the same seed, and the exact results it must lead to.
@@ -47,7 +48,7 @@ pub struct Args {
     pub start: EventTime,
 
     /// How much event time the records are spread over, without --rate [default: 60m].
-    #[arg(long, env = "FOOTFALL_GENERATE_DURATION", value_name = "DURATION", value_parser = parse_duration,
+    #[arg(long, env = "FOOTFALL_GENERATE_DURATION", value_name = "DURATION", value_parser = duration::parse,
         conflicts_with_all = ["rate", "speed"])]
     pub duration: Option<Duration>,
 
@@ -55,7 +56,8 @@ pub struct Args {
     #[arg(long, env = "FOOTFALL_GENERATE_RATE", value_name = "N", default_value_t = 0)]
     pub rate: u64,
 
-    /// With --rate: seconds of event time per second on the wall, 0.001 to 1000000 [default: 1].
+    /// With --rate: seconds of event time per second on the wall, 0.001 to 1000000 [default: 1]. Above 1 with --start
+    /// now, events run ahead of the clock, and a job that reads them from Kafka rejects them as future.
     #[arg(long, env = "FOOTFALL_GENERATE_SPEED", value_name = "FACTOR", requires = "rate")]
     pub speed: Option<f64>,
 
@@ -87,12 +89,12 @@ pub struct Args {
     /// How far events are out of order: each is dated back by a random time up to this. Below --out-of-orderness
     /// nothing is late by itself.
     #[arg(long, env = "FOOTFALL_GENERATE_JITTER", value_name = "DURATION", default_value = "8s",
-        value_parser = parse_duration)]
+        value_parser = duration::parse)]
     pub jitter: Duration,
 
     /// The --out-of-orderness of the job that will read the records, for --late-share and the answer key.
     #[arg(long, env = "FOOTFALL_GENERATE_OUT_OF_ORDERNESS", value_name = "DURATION", default_value = "10s",
-        value_parser = parse_duration)]
+        value_parser = duration::parse)]
     pub out_of_orderness: Duration,
 
     /// The fraction of records that come after their window is final, 0 to 1.
@@ -235,6 +237,5 @@ fn parse_start(text: &str) -> Result<EventTime, String> {
     if text != "now" {
         return EventTime::parse(text.as_bytes()).map_err(|error| format!("{error}; or give now"));
     }
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    i64::try_from(millis).ok().and_then(|millis| EventTime::from_millis(millis).ok()).ok_or_else(|| "no clock".into())
+    EventTime::from_millis(clock::now_millis()).map_err(|_| "the clock is not set".into())
 }

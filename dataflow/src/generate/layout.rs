@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use schemas::EventTime;
+use schemas::{EventTime, Window};
 
 /// What is written about an event.
 pub(super) struct Event {
@@ -21,7 +21,7 @@ pub(super) fn push_user(bytes: &mut Vec<u8>, user: u64) {
 }
 
 /// Appends the event in the layout in which nearly all records are written.
-pub(super) fn write_common(event: &Event, value: &mut Vec<u8>) {
+pub(super) fn write_common(event: &Event, times: &mut TimeWriter, value: &mut Vec<u8>) {
     value.extend_from_slice(br#"{"user_id":""#);
     push_user(value, event.user);
     value.extend_from_slice(br#"","product_id":""#);
@@ -29,7 +29,7 @@ pub(super) fn write_common(event: &Event, value: &mut Vec<u8>) {
     value.extend_from_slice(br#"","event_type":""#);
     value.extend_from_slice(event.event_type.as_bytes());
     value.extend_from_slice(br#"","timestamp":""#);
-    push_time(value, event.time);
+    times.push(value, event.time);
     value.extend_from_slice(br#"","metadata":{"session_id":""#);
     push_session(value, event.session);
     value.extend_from_slice(br#""}}"#);
@@ -50,14 +50,32 @@ fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.extend_from_slice(&digits[first..]);
 }
 
-/// Appends a time as [`EventTime`] writes itself.
-fn push_time(bytes: &mut Vec<u8>, time: EventTime) {
-    bytes.extend_from_slice(time.to_string().as_bytes());
-}
-
 fn push_session(bytes: &mut Vec<u8>, session: u32) {
     for shift in (0..8).rev() {
         bytes.push(b"0123456789abcdef"[((session >> (4 * shift)) & 0xf) as usize]);
+    }
+}
+
+/// Writes times as [`EventTime`] does, several times faster: neighbours mostly share the minute.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TimeWriter {
+    /// The minute written last, and its text up to the seconds: `2024-01-01T12:00:`.
+    minute: Option<(Window, String)>,
+}
+
+impl TimeWriter {
+    /// Appends the time.
+    pub(super) fn push(&mut self, bytes: &mut Vec<u8>, time: EventTime) {
+        let window = Window::of(time);
+        let (_, text) = match self.minute.take() {
+            Some(minute) if minute.0 == window => self.minute.insert(minute),
+            _ => self.minute.insert((window, window.start_text().trim_end_matches("00Z").into())),
+        };
+        bytes.extend_from_slice(text.as_bytes());
+        // Within the minute: below 60 000.
+        let millis = (time.millis() - window.start_millis()) as u64;
+        let digit = |unit: u64| b'0' + (millis / unit % 10) as u8;
+        bytes.extend_from_slice(&[digit(10_000), digit(1000), b'.', digit(100), digit(10), digit(1), b'Z']);
     }
 }
 

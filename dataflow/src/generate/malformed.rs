@@ -6,7 +6,7 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use schemas::{MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, Reason};
 
-use super::layout::{self, Event};
+use super::layout::{self, Event, TimeWriter};
 
 /// A way in which a record is no valid event.
 #[derive(Clone, Copy)]
@@ -60,28 +60,28 @@ const FAULTS: [(Fault, u32); 15] = [
 ];
 
 /// Appends a record that was to say `event` and went wrong; returns the reason it must be rejected for.
-pub(super) fn write(event: &Event, random: &mut ChaCha8Rng, value: &mut Vec<u8>) -> Reason {
+pub(super) fn write(event: &Event, random: &mut ChaCha8Rng, times: &mut TimeWriter, value: &mut Vec<u8>) -> Reason {
     match draw_fault(random) {
         Fault::Truncated => {
-            layout::write_common(event, value);
+            layout::write_common(event, times, value);
             // Shorter than the whole, so that the object never ends.
             value.truncate(random.random_range(1..value.len() as u64) as usize);
             Reason::NotJson
         }
         Fault::TwoInOne => {
-            layout::write_common(event, value);
-            layout::write_common(event, value);
+            layout::write_common(event, times, value);
+            layout::write_common(event, times, value);
             Reason::NotJson
         }
         Fault::NotUtf8 => {
             // A user id in Latin-1: é, followed by a digit.
-            layout::write_common(event, value);
+            layout::write_common(event, times, value);
             value[br#"{"user_id":""#.len()] = 0xe9;
             Reason::NotUtf8
         }
         Fault::Array => {
             value.push(b'[');
-            layout::write_common(event, value);
+            layout::write_common(event, times, value);
             value.push(b']');
             Reason::NotAnObject
         }
@@ -99,12 +99,14 @@ pub(super) fn write(event: &Event, random: &mut ChaCha8Rng, value: &mut Vec<u8>)
             invalid(field)
         }
         Fault::TooLarge => {
-            push_event_and(event, &format!(r#""note":"{}""#, "x".repeat(MAX_RECORD_BYTES)), value);
+            layout::write_common(event, times, value);
+            push_field(&format!(r#""note":"{}""#, "x".repeat(MAX_RECORD_BYTES)), value);
             Reason::TooLarge
         }
         Fault::TooDeep => {
             let (open, close) = ("[".repeat(MAX_NESTING), "]".repeat(MAX_NESTING));
-            push_event_and(event, &format!(r#""path":{open}{close}"#), value);
+            layout::write_common(event, times, value);
+            push_field(&format!(r#""path":{open}{close}"#), value);
             Reason::TooDeep
         }
     }
@@ -186,9 +188,8 @@ fn push_event_with(event: &Event, field: Field, json: Option<&str>, value: &mut 
     value.extend_from_slice(format!(r#""metadata":{{"session_id":"{:08x}"}}}}"#, event.session).as_bytes());
 }
 
-/// Appends the event with one more field.
-fn push_event_and(event: &Event, field: &str, value: &mut Vec<u8>) {
-    layout::write_common(event, value);
+/// Adds a field to the object that was written last.
+fn push_field(field: &str, value: &mut Vec<u8>) {
     value.pop();
     value.push(b',');
     value.extend_from_slice(field.as_bytes());

@@ -29,7 +29,6 @@
 
 mod answers;
 mod args;
-mod duration;
 mod layout;
 mod malformed;
 mod placement;

@@ -44,12 +44,15 @@ pub fn run(
     let mut stream = Stream::new(shape)?;
     let pace = Pace::start(shape.timing);
     let mut record = Generated::default();
-    let mut events = 0;
+    let (mut events, mut flushed) = (0, 0);
     let mut has_ended = false;
     while !has_ended && !stop.load(Ordering::Relaxed) {
         let until = pace.due().min(events + BATCH);
         if until <= events {
-            writer.flush()?;
+            if flushed < events {
+                writer.flush()?;
+                flushed = events;
+            }
             thread::sleep(pace.time_until(events).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
             continue;
         }

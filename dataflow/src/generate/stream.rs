@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::Zipf;
 use schemas::{EventTime, Reason, Window};
 
-use super::layout::{self, Event};
+use super::layout::{self, Event, TimeWriter};
 use super::malformed;
 use super::placement::Placement;
 use super::shape::{Shape, millis};
@@ -76,6 +76,7 @@ pub struct Stream {
     placement: Placement,
     /// The latest event time in each partition, in milliseconds; what "late" is measured against.
     latest: Vec<Option<i64>>,
+    times: TimeWriter,
     index: u64,
 }
 
@@ -92,6 +93,7 @@ impl Stream {
             products: Ranks::new(shape.products, shape.product_exponent)?,
             placement: Placement::new(shape.partitions, shape.partition_skew),
             latest: vec![None; shape.partitions as usize],
+            times: TimeWriter::default(),
             index: 0,
             shape: shape.clone(),
         })
@@ -150,7 +152,8 @@ impl Stream {
 
     fn make_malformed(&mut self, event: &Event, record: &mut Generated) {
         record.partition = self.placement.of_hash(self.random.random());
-        record.content = Content::Malformed(malformed::write(event, &mut self.random, &mut record.value));
+        let reason = malformed::write(event, &mut self.random, &mut self.times, &mut record.value);
+        record.content = Content::Malformed(reason);
     }
 
     fn make_valid(&mut self, mut event: Event, is_late: bool, record: &mut Generated) {
@@ -165,7 +168,7 @@ impl Stream {
         if self.random.random::<f64>() < self.shape.odd_layout_share {
             layout::write_odd(&event, &mut self.random, &mut record.value);
         } else {
-            layout::write_common(&event, &mut record.value);
+            layout::write_common(&event, &mut self.times, &mut record.value);
         }
         record.content = Content::Event { user: event.user, product: event.product, time: event.time };
     }

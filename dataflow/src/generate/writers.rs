@@ -149,7 +149,7 @@ impl RecordWriter for FileWriter {
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        self.encoder.as_write().flush().map_err(|error| cannot_write(&self.path, &error))
+        self.encoder.flush().map_err(|error| cannot_write(&self.path, &error))
     }
 
     fn finish(self: Box<Self>) -> Result<(), Error> {
@@ -243,6 +243,14 @@ impl Encoder {
             Encoder::Plain(file) => file,
             Encoder::Gzip(encoder) => encoder,
             Encoder::Zstd(encoder) => encoder,
+        }
+    }
+
+    /// Compressed files are read when they are finished, and each flush would make them larger.
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Encoder::Plain(file) => file.flush(),
+            Encoder::Gzip(_) | Encoder::Zstd(_) => Ok(()),
         }
     }
 

@@ -102,8 +102,9 @@ impl ClientContext for Context {
     fn stats(&self, statistics: Statistics) {
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
-            // What readers of committed records can see; unknown ends are negative.
-            if let Ok(end) = u64::try_from(partition.ls_offset.max(partition.hi_offset)) {
+            // Readers of committed records see up to the last stable offset; unknown ends are negative.
+            let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
+            if let Ok(end) = u64::try_from(end) {
                 ends.insert(partition.partition, end);
             }
         }

@@ -25,10 +25,9 @@ fn sign(region: String) -> Result<(String, i64), String> {
     let signing = aws_msk_iam_sasl_signer::generate_auth_token(Region::new(region));
     match runtime.block_on(async { tokio::time::timeout(SIGNING_TIMEOUT, signing).await }) {
         Ok(Ok(signed)) => Ok(signed),
-        Ok(Err(error)) => Err(format!("cannot sign a token for Kafka: {error}; check the AWS credentials")),
-        Err(_) => Err(format!(
-            "cannot sign a token for Kafka: no AWS credentials within {} s; check the AWS credentials",
-            SIGNING_TIMEOUT.as_secs()
-        )),
+        Ok(Err(error)) => Err(format!("cannot sign a token for Kafka: {error}")),
+        Err(_) => {
+            Err(format!("cannot sign a token for Kafka: no AWS credentials within {} s", SIGNING_TIMEOUT.as_secs()))
+        }
     }
 }

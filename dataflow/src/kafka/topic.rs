@@ -200,17 +200,20 @@ impl Inspector {
     }
 
     fn refused(&self, seen: &ClientError) -> Error {
-        let remedy = if seen.code == RDKafkaErrorCode::SSL {
-            "check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_FILE"
-        } else {
-            "check KAFKA_SASL_MECHANISM, the user name and the password"
+        let remedy = match seen.code {
+            RDKafkaErrorCode::SSL => "check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_FILE",
+            _ if seen.reason.contains("OAUTHBEARER") => "check the AWS credentials and what their identity may do",
+            _ => "check KAFKA_SASL_MECHANISM, the user name and the password",
         };
         Error::Unavailable(format!("cannot log in to Kafka at {}: {}; {remedy}", self.servers, seen.reason))
     }
 
     fn unreachable(&self, limit: Duration, reason: &str) -> Error {
+        // A broker that encrypts and a client that does not (or the reverse) see each other as lost connections.
+        let also =
+            if reason.contains("SSL") || reason.contains("PLAINTEXT") { " and KAFKA_SECURITY_PROTOCOL" } else { "" };
         Error::Unavailable(format!(
-            "cannot reach Kafka at {} within {} s: {reason}; check KAFKA_BOOTSTRAP_SERVERS",
+            "cannot reach Kafka at {} within {} s: {reason}; check KAFKA_BOOTSTRAP_SERVERS{also}",
             self.servers,
             limit.as_secs()
         ))
@@ -247,6 +250,8 @@ fn create_command(servers: &str, topic: &str, partitions: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use std::net::TcpListener;
 
     use rdkafka::mocking::MockCluster;

@@ -10,7 +10,7 @@ mod table;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
@@ -112,6 +112,9 @@ impl DynamoDbSink {
         let Some(region) = settings.region() else {
             return Err(Error::Usage("AWS_REGION is not set; set it to the region of the DynamoDB table".to_owned()));
         };
+        if args.table.trim().is_empty() {
+            return Err(Error::Usage("DYNAMODB_TABLE is empty; name the table of result rows".to_owned()));
+        }
         // For messages; the order is the SDK's own.
         let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB")
             .ok()
@@ -168,10 +171,7 @@ impl DynamoDbSink {
             Some(Ok(result)) => result?,
             Some(Err(error)) => return Err(Error::Internal(format!("a task that writes to DynamoDB failed: {error}"))),
         }
-        self.metrics.rows.inc();
-        // A clock before 1970 shows as never.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-        self.metrics.last_acknowledgement.set(now);
+        self.metrics.acknowledge_rows(1);
         Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! The Kafka sink: final rows to the results topic, records that were not counted to topics of their own.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rdkafka::message::{Header, OwnedHeaders};
 use schemas::names::{self, header};
 use schemas::{EventTime, ResultRow, TopicRow, Window};
@@ -58,12 +56,6 @@ impl KafkaSink {
         }
         Ok(KafkaSink { producer: Producer::new(args)?, topics, metrics, value: Vec::new() })
     }
-
-    fn acknowledged(&self) {
-        // A clock before 1970 shows as never.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64());
-        self.metrics.last_acknowledgement.set(now);
-    }
 }
 
 impl Sink for KafkaSink {
@@ -79,8 +71,7 @@ impl Sink for KafkaSink {
             self.producer.send(&self.topics.results, None, Some(key), Some(&self.value), None)?;
         }
         self.producer.flush()?;
-        self.metrics.rows.inc_by(rows.len() as u64);
-        self.acknowledged();
+        self.metrics.acknowledge_rows(rows.len());
         Ok(())
     }
 
@@ -97,8 +88,7 @@ impl Sink for KafkaSink {
             self.producer.send(to, None, record.key.as_deref(), record.value.as_deref(), Some(headers(record)))?;
         }
         self.producer.flush()?;
-        self.metrics.quarantined.inc_by(records.len() as u64);
-        self.acknowledged();
+        self.metrics.acknowledge_quarantined(records.len());
         Ok(())
     }
 

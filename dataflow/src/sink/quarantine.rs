@@ -1,12 +1,12 @@
 //! Files that keep late and rejected records: one JSON line for each, with its origin and its original text.
 
+use schemas::ResultRow;
+
 use super::Sink;
-use super::ndjson::write_json_line;
 use crate::error::Error;
 use crate::metrics::SinkMetrics;
 use crate::output::Output;
 use crate::record::{Envelope, Quarantined};
-use schemas::ResultRow;
 
 /// Writes rejected records to one file and late records to another.
 pub struct QuarantineFiles {
@@ -29,7 +29,7 @@ impl Sink for QuarantineFiles {
     }
 
     fn write_quarantined(&mut self, records: &[Quarantined]) -> Result<(), Error> {
-        let mut line = Vec::new();
+        let mut kept = 0;
         for record in records {
             let envelope = record.envelope();
             let output = match envelope {
@@ -37,14 +37,13 @@ impl Sink for QuarantineFiles {
                 Envelope::Late(_) => &mut self.late,
             };
             let Some(output) = output else { continue };
-            line.clear();
-            write_json_line(&mut line, &envelope)?;
-            output.write(&line)?;
-            self.metrics.quarantined.inc();
+            output.write_json_line(&envelope)?;
+            kept += 1;
         }
         for output in self.rejects.iter_mut().chain(&mut self.late) {
             output.flush()?;
         }
+        self.metrics.acknowledge_quarantined(kept);
         Ok(())
     }
 

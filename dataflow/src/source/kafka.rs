@@ -245,7 +245,13 @@ impl Message for KafkaMessage<'_> {
 
     fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {
         let Some(headers) = self.0.headers() else { return Vec::new() };
-        headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect()
+        let read = || headers.iter().map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec))).collect();
+        // rdkafka panics on a header whose name is not UTF-8, and no record's content may stop the job.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(read)).unwrap_or_else(|_| {
+            let (partition, offset) = (self.0.partition(), self.0.offset());
+            tracing::warn!(partition, offset, "the record's headers are lost: a name is not UTF-8");
+            Vec::new()
+        })
     }
 }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Write as _;
 
 use clap::Parser;
@@ -34,7 +36,6 @@ fn with_property(name: &str, value: &str) -> KafkaArgs {
 fn refusal(args: &KafkaArgs) -> String {
     let Err(Error::Usage(text)) = args.consumer_config(1 << 20) else { panic!("accepted: {args:?}") };
     assert_eq!(args.producer_config().map(|_| ()), Err(Error::Usage(text.clone())));
-    assert!(text.starts_with(|first: char| !first.is_ascii_uppercase() || text.starts_with("KAFKA_")), "{text}");
     assert!(text.contains(';') && !text.ends_with('.'), "no remedy, or a full stop: {text}");
     text
 }

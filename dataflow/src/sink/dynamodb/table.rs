@@ -149,8 +149,11 @@ where
             "DynamoDB at {endpoint} does not accept the AWS credentials: {reason}; check AWS_ACCESS_KEY_ID, \
              AWS_SECRET_ACCESS_KEY, AWS_REGION and the clock"
         )),
-        "ValidationException" => Error::Io(format!(
+        "ValidationException" if action == "PutItem" => Error::Io(format!(
             "DynamoDB at {endpoint} finds {action} for table {table} invalid: {reason}; check the table's definition"
+        )),
+        "ValidationException" => Error::Usage(format!(
+            "DynamoDB at {endpoint} does not accept the table {table:?}: {reason}; correct DYNAMODB_TABLE"
         )),
         _ => Error::Unavailable(format!(
             "DynamoDB at {endpoint} refuses {action} on table {table}: {reason}; check the table"
