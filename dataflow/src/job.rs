@@ -1,7 +1,7 @@
 //! The job: source, distinct, views and sinks, wired into one dataflow on every worker.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use differential_dataflow::AsCollection;
 use prometheus_client::registry::Registry;
@@ -137,11 +137,12 @@ impl<R: PartitionReader> Plan<R> {
         let _guard = PanicGuard(Arc::clone(control));
         let progress = self.build(worker);
         let mut acknowledged = first_unacknowledged(&progress);
+        let mut last_woken = Instant::now();
         while !progress.done() && !control.may_leave() {
             worker.step_or_park(Some(LONGEST_PARK));
             let now = first_unacknowledged(&progress);
-            if now != acknowledged {
-                acknowledged = now;
+            if now != acknowledged || last_woken.elapsed() >= LONGEST_PARK {
+                (acknowledged, last_woken) = (now, Instant::now());
                 control.wake(worker.index());
             }
         }

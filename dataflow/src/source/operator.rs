@@ -187,15 +187,18 @@ impl<R: PartitionReader> Source<R> {
             let has_progressed =
                 self.may_read(index) && self.read_partition(index, capabilities, blocks, quarantined)?;
             without_progress = if has_progressed { 0 } else { without_progress + 1 };
+            // A window that can be closed is closed before more windows are opened.
+            if has_progressed && self.partitions.job_watermark().first_open_window() > window_of(capabilities) {
+                return Ok(true);
+            }
         }
         Ok(false)
     }
 
     /// Back-pressure: too much is on its way to the workers or to the sinks. Whoever takes it in wakes this source.
     fn is_held_up(&self, capabilities: &[Capability<Time>], acknowledged: &impl Fn() -> Time) -> bool {
-        let window = capabilities.first().map_or(0, |capability| *capability.time());
         self.control.in_flight_bytes(self.worker) >= IN_FLIGHT_LIMIT_BYTES
-            || acknowledged().saturating_add(MAX_UNACKNOWLEDGED_WINDOWS) < window
+            || acknowledged().saturating_add(MAX_UNACKNOWLEDGED_WINDOWS) < window_of(capabilities)
     }
 
     /// Alignment: a partition that is too far ahead of the slowest waits for it.
@@ -344,6 +347,11 @@ impl Tally {
             partition.add_rejected(reason, records);
         }
     }
+}
+
+/// The first window that may still get events from this worker.
+fn window_of(capabilities: &[Capability<Time>]) -> Time {
+    capabilities.first().map_or(0, |capability| *capability.time())
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,0 +1,104 @@
+//! A real Kafka broker for integration tests: one for each test process, started by the first test that asks for it.
+//!
+//! A test begins with `let Some(broker) = broker::broker() else { return };`. Three environment variables decide:
+//!
+//! * `KAFKA_TEST_BOOTSTRAP`: use the broker at this `host:port`, start none;
+//! * `FOOTFALL_REQUIRE_KAFKA=1`: a machine that cannot run Kafka fails these tests instead of leaving them out;
+//! * `XDG_CACHE_HOME`: where `loadtest/kafka/kafka` keeps Kafka's jars.
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use std::env;
+use std::io::{self, Write};
+use std::process::{self, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../loadtest/kafka/kafka");
+
+/// The script's exit code for a missing program (`EX_UNAVAILABLE` of sysexits.h).
+const UNAVAILABLE: i32 = 69;
+
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A running broker. It ends with the test process, also after a panic or a kill: the script watches the process.
+pub(crate) struct Broker {
+    bootstrap: String,
+}
+
+/// The broker of this test process, or `None` where Kafka cannot run; why is then said once on standard error.
+///
+/// # Panics
+/// When the broker cannot be started although the machine has what it takes, or must have it
+/// (`FOOTFALL_REQUIRE_KAFKA=1`).
+pub(crate) fn broker() -> Option<&'static Broker> {
+    static BROKER: OnceLock<Result<Option<Broker>, String>> = OnceLock::new();
+    match BROKER.get_or_init(start) {
+        Ok(broker) => broker.as_ref(),
+        Err(reason) => panic!("no broker for the tests on real Kafka: {reason}"),
+    }
+}
+
+impl Broker {
+    /// The address for `bootstrap.servers`.
+    pub(crate) fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// A client configuration that knows the broker and nothing else.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap);
+        config
+    }
+
+    /// Creates the topic `name`. Tests share the broker: a name must be the test's own.
+    ///
+    /// # Panics
+    /// When the broker refuses, for one because the topic exists.
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32) {
+        let admin: AdminClient<DefaultClientContext> = self.client().create().expect("an admin client");
+        let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let options = AdminOptions::new().operation_timeout(Some(ADMIN_TIMEOUT)).request_timeout(Some(ADMIN_TIMEOUT));
+        // The client has its own thread; the runtime only waits for it.
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a tokio runtime");
+        let results = runtime.block_on(admin.create_topics([&topic], &options)).expect("an answer of the broker");
+        for result in results {
+            if let Err((topic, code)) = result {
+                panic!("the broker does not create the topic {topic}: {code}");
+            }
+        }
+    }
+}
+
+fn start() -> Result<Option<Broker>, String> {
+    if let Ok(bootstrap) = env::var("KAFKA_TEST_BOOTSTRAP") {
+        return Ok(Some(Broker { bootstrap }));
+    }
+    // Not deleted here once the broker runs: a static is never dropped. The script's watcher does it when this process
+    // is gone.
+    let folder = tempfile::Builder::new().prefix("footfall-kafka.").tempdir().map_err(|error| error.to_string())?;
+    let output = Command::new(SCRIPT)
+        .arg("start")
+        .arg("--dir")
+        .arg(folder.path())
+        .arg("--watch-pid")
+        .arg(process::id().to_string())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run {SCRIPT}: {error}"))?;
+    if output.status.success() {
+        let _ = folder.keep();
+        return Ok(Some(Broker { bootstrap: String::from_utf8_lossy(&output.stdout).trim().to_owned() }));
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said.trim().trim_start_matches("kafka: ");
+    let required = env::var("FOOTFALL_REQUIRE_KAFKA").is_ok_and(|value| !matches!(value.as_str(), "" | "0"));
+    if output.status.code() != Some(UNAVAILABLE) || required {
+        return Err(reason.to_owned());
+    }
+    // Past the test harness, which keeps the output of passing tests to itself.
+    let _ = writeln!(io::stderr(), "left out: the tests on real Kafka ({reason})");
+    Ok(None)
+}
