@@ -1,6 +1,7 @@
 //! The DynamoDB sink on an emulator in this process, over real sockets.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[path = "common/dynamo.rs"]
+mod dynamo;
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -9,9 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
@@ -19,8 +17,8 @@ use dataflow::error::Error;
 use dataflow::metrics::{Metrics, SinkMetrics};
 use dataflow::sink::Sink;
 use dataflow::sink::dynamodb::{DynamoDbArgs, DynamoDbSink, WriteMode};
+use dynamo::Dynamo;
 use schemas::{ResultRow, Window};
-use tokio::runtime::Runtime;
 
 const TABLE: &str = "ecom-analytics";
 const REPLAY: WriteMode = WriteMode::Replay { overwrite: false };
@@ -29,36 +27,22 @@ const fn job(epoch: u64) -> WriteMode {
     WriteMode::Job { epoch }
 }
 
-/// An empty DynamoDB on a free port.
-struct Dynamo {
-    runtime: Runtime,
-    address: SocketAddr,
+/// What these tests do with a DynamoDB.
+trait Sinks {
+    fn open_at(
+        &self,
+        address: SocketAddr,
+        mode: WriteMode,
+        create_table: bool,
+    ) -> Result<(DynamoDbSink, SinkMetrics), Error>;
+    /// A sink on the table, which it creates where it is missing.
+    fn sink(&self, mode: WriteMode) -> DynamoDbSink;
+    /// Count, revision and epoch of the only item.
+    fn only(&self) -> (u64, u64, u64);
+    fn put(&self, attributes: &[(&str, AttributeValue)]);
 }
 
-impl Dynamo {
-    fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        runtime.spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
-        Dynamo { runtime, address }
-    }
-
-    fn settings(&self, address: SocketAddr) -> SdkConfig {
-        let credentials = Credentials::new("key", "secret", None, None, "test");
-        self.runtime.block_on(
-            aws_config::defaults(BehaviorVersion::latest())
-                .region(Region::new("eu-central-1"))
-                .credentials_provider(credentials)
-                .endpoint_url(format!("http://{address}"))
-                .load(),
-        )
-    }
-
-    fn client(&self) -> Client {
-        Client::new(&self.settings(self.address))
-    }
-
+impl Sinks for Dynamo {
     fn open_at(
         &self,
         address: SocketAddr,
@@ -72,18 +56,12 @@ impl Dynamo {
         Ok((sink, metrics))
     }
 
-    /// A sink on the table, which it creates where it is missing.
     fn sink(&self, mode: WriteMode) -> DynamoDbSink {
         self.open_at(self.address, mode, true).unwrap().0
     }
 
-    fn items(&self) -> Vec<HashMap<String, AttributeValue>> {
-        self.runtime.block_on(self.client().scan().table_name(TABLE).send()).unwrap().items().to_vec()
-    }
-
-    /// Count, revision and epoch of the only item.
     fn only(&self) -> (u64, u64, u64) {
-        let items = self.items();
+        let items = self.items(TABLE);
         assert_eq!(items.len(), 1);
         let number = |name: &str| items[0][name].as_n().unwrap().parse().unwrap();
         (number("unique_user_count"), number("revision"), number("job_epoch"))
@@ -125,7 +103,7 @@ fn a_row_becomes_an_item_with_exactly_these_attributes() {
         ("final".to_owned(), AttributeValue::Bool(true)),
         ("job_epoch".to_owned(), n(7)),
     ]);
-    assert_eq!(dynamo.items(), [expected]);
+    assert_eq!(dynamo.items(TABLE), [expected]);
     assert_eq!((metrics.rows.get(), metrics.retries.get()), (1, 0));
     assert!(metrics.last_acknowledgement.get() > 1.7e9);
     Box::new(sink).finish().unwrap();
@@ -138,7 +116,7 @@ fn more_rows_than_are_in_flight_all_arrive() {
     let rows: Vec<_> = (0..100).map(|product| row(&product.to_string(), 1, 0)).collect();
     sink.write_rows(&rows).unwrap();
     sink.write_rows(&[]).unwrap();
-    assert_eq!(dynamo.items().len(), 100);
+    assert_eq!(dynamo.items(TABLE).len(), 100);
     assert_eq!(metrics.rows.get(), 100);
 }
 
@@ -296,7 +274,7 @@ fn errors_of_the_service_throttling_and_lost_connections_are_retried_and_counted
         proxy.faults.store(5, Ordering::SeqCst);
         let rows: Vec<_> = (0..20).map(|product| row(&product.to_string(), 1, 0)).collect();
         sink.write_rows(&rows).unwrap();
-        assert_eq!(dynamo.items().len(), 20, "{fault:?}");
+        assert_eq!(dynamo.items(TABLE).len(), 20, "{fault:?}");
         assert_eq!(metrics.rows.get(), 20, "{fault:?}");
         // The connection pool may repeat a request by itself where a reused connection was closed under it.
         let retries = metrics.retries.get();

@@ -102,10 +102,7 @@ pub(crate) struct LiveWriter {
 pub(crate) fn live() -> (LiveWriter, LiveReader) {
     let (sender, receiver) = channel();
     let wake = Arc::default();
-    (
-        LiveWriter { records: sender, wake: Arc::clone(&wake) },
-        LiveReader { records: receiver, wake, offset: 0 },
-    )
+    (LiveWriter { records: sender, wake: Arc::clone(&wake) }, LiveReader { records: receiver, wake, offset: 0 })
 }
 
 impl Drop for LiveWriter {
@@ -194,11 +191,7 @@ impl Sink for RecordingSink {
 /// Settings as the command line has them by default, for files.
 pub(crate) fn settings() -> SourceSettings {
     SourceSettings {
-        rules: Rules {
-            out_of_orderness: Duration::from_secs(10),
-            max_future_skew: None,
-            event_types: Vec::new(),
-        },
+        rules: Rules { out_of_orderness: Duration::from_secs(10), max_future_skew: None, event_types: Vec::new() },
         max_partition_skew: Some(Duration::from_secs(120)),
         keeps_quarantined: true,
         is_unbounded: false,
@@ -217,12 +210,7 @@ pub(crate) struct Outcome {
 }
 
 /// Runs a job over scripts to their ends.
-pub(crate) fn replay(
-    partitions: &[Vec<Scripted>],
-    workers: usize,
-    chunk: usize,
-    settings: &SourceSettings,
-) -> Outcome {
+pub(crate) fn replay(partitions: &[Vec<Scripted>], workers: usize, chunk: usize, settings: &SourceSettings) -> Outcome {
     let readers = partitions.iter().map(|records| ScriptReader::new(records, chunk)).collect();
     let job = job(workers, partitions.len());
     let sink = RecordingSink::default();
@@ -232,9 +220,8 @@ pub(crate) fn replay(
 
 /// The rows as `product@HH:MM=count`, in the order in which they were written.
 pub(crate) fn short(rows: &[ResultRow]) -> Vec<String> {
-    let one = |row: &ResultRow| {
-        format!("{}@{}={}", row.product_id, &row.window.start_text()[11..16], row.unique_user_count)
-    };
+    let one =
+        |row: &ResultRow| format!("{}@{}={}", row.product_id, &row.window.start_text()[11..16], row.unique_user_count);
     rows.iter().map(one).collect()
 }
 

@@ -219,7 +219,8 @@ fn a_reader_that_fails_ends_the_job_with_its_error() {
 #[test]
 fn a_worker_that_panics_ends_the_job_instead_of_leaving_the_others_waiting() {
     let job = job(3, 1);
-    let result = job.run(vec![BrokenReader { reads: 0, panics: true }], settings(), vec![RecordingSink::default().plan()]);
+    let result =
+        job.run(vec![BrokenReader { reads: 0, panics: true }], settings(), vec![RecordingSink::default().plan()]);
     assert!(matches!(&result, Err(Error::Internal(sentence)) if sentence.contains("panicked")), "{result:?}");
 }
 

@@ -55,8 +55,8 @@ impl Model {
                     continue;
                 }
                 let window = Window::of(event.timestamp);
-                let is_wanted = self.event_types.is_empty()
-                    || self.event_types.iter().any(|wanted| *wanted == event.event_type);
+                let is_wanted =
+                    self.event_types.is_empty() || self.event_types.iter().any(|wanted| *wanted == event.event_type);
                 if !is_wanted {
                     expected.filtered += 1;
                 } else if window.end_millis() <= watermark {

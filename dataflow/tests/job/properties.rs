@@ -24,13 +24,14 @@ fn record(latest_minute: i64) -> impl Strategy<Value = Scripted> {
     ];
     let event_type = prop_oneof![Just("VIEW_PRODUCT"), Just("ADD_TO_CART")];
     let record_delay = prop_oneof![2 => Just(None), 1 => (-400_000..400_000_i64).prop_map(Some)];
-    let valid = (time, id.clone(), id, event_type, record_delay).prop_map(|(time, user, product, event_type, delay)| {
-        let timestamp = schemas::EventTime::from_millis(time).unwrap();
-        let json = format!(
-            r#"{{"user_id":{user},"product_id":{product},"event_type":"{event_type}","timestamp":"{timestamp}"}}"#
-        );
-        Scripted { value: Some(json.into_bytes()), time_millis: delay.map(|delay| time + delay) }
-    });
+    let valid =
+        (time, id.clone(), id, event_type, record_delay).prop_map(|(time, user, product, event_type, delay)| {
+            let timestamp = schemas::EventTime::from_millis(time).unwrap();
+            let json = format!(
+                r#"{{"user_id":{user},"product_id":{product},"event_type":"{event_type}","timestamp":"{timestamp}"}}"#
+            );
+            Scripted { value: Some(json.into_bytes()), time_millis: delay.map(|delay| time + delay) }
+        });
     let broken = prop_oneof![
         Just(Scripted { value: None, time_millis: None }),
         Just(Scripted::bytes("")),

@@ -30,7 +30,16 @@ fn rows_are_sorted_by_window_and_then_by_the_bytes_of_the_product_id() {
     let rows = short(&outcome.recorded.rows);
     assert_eq!(
         rows,
-        ["late start@12:00=1", "10@12:01=1", "9@12:01=1", "B@12:01=1", "Z@12:01=1", "a@12:01=1", "\u{e9}@12:01=1", "\u{1f600}@12:01=1"]
+        [
+            "late start@12:00=1",
+            "10@12:01=1",
+            "9@12:01=1",
+            "B@12:01=1",
+            "Z@12:01=1",
+            "a@12:01=1",
+            "\u{e9}@12:01=1",
+            "\u{1f600}@12:01=1"
+        ]
     );
 }
 
@@ -114,9 +123,8 @@ fn an_event_dated_too_far_after_its_record_is_rejected_as_future() {
 #[test]
 fn without_a_record_time_the_future_rule_compares_with_the_clock() {
     let mut settings = settings();
-    let far = Scripted::bytes(
-        r#"{"user_id":"u","product_id":"a","event_type":"V","timestamp":"9999-01-01T00:00:00Z"}"#,
-    );
+    let far =
+        Scripted::bytes(r#"{"user_id":"u","product_id":"a","event_type":"V","timestamp":"9999-01-01T00:00:00Z"}"#);
     let outcome = replay(&[vec![far.clone()]], 1, 1, &settings);
     assert_eq!(outcome.job.partitions.totals().counted, 1);
 
@@ -184,7 +192,8 @@ fn a_stopped_job_leaves_open_windows_unwritten_and_completes_its_outputs() {
 
 #[test]
 fn sinks_on_every_worker_get_the_same_rows_each_once() {
-    let records: Vec<_> = (0..200).map(|user| event(&format!("u{user}"), &format!("p{}", user % 20), "12:00:00")).collect();
+    let records: Vec<_> =
+        (0..200).map(|user| event(&format!("u{user}"), &format!("p{}", user % 20), "12:00:00")).collect();
     let readers = vec![crate::fixture::ScriptReader::new(&records, 7)];
     let job = job(4, 1);
     let sink = RecordingSink::default();

@@ -1,0 +1,11 @@
+//! The program on real Apache Kafka: topics in, topics and a DynamoDB table out.
+
+mod broker;
+#[path = "../common/dynamo.rs"]
+mod dynamo;
+mod failures;
+mod harness;
+mod program;
+mod replay;
+mod run;
+mod topics;
