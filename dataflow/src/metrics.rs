@@ -129,21 +129,21 @@ struct JobCollector {
 
 impl Collector for JobCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        self.counter(&mut encoder, "records_received", "Records read from the input", |p| &p.received)?;
-        self.counter(&mut encoder, "records_counted", "Records that went into a count", |p| &p.counted)?;
-        self.counter(&mut encoder, "records_late", "Valid events of windows that were final", |p| &p.late)?;
-        self.counter(&mut encoder, "records_filtered", "Valid events whose type is not asked for", |p| &p.filtered)?;
+        self.counter(&mut encoder, "records_received", "Records read from the input.", |p| &p.received)?;
+        self.counter(&mut encoder, "records_counted", "Records that went into a count.", |p| &p.counted)?;
+        self.counter(&mut encoder, "records_late", "Valid events of windows that were final.", |p| &p.late)?;
+        self.counter(&mut encoder, "records_filtered", "Valid events whose type is not asked for.", |p| &p.filtered)?;
         self.rejected(&mut encoder)?;
         self.watermarks(&mut encoder)?;
-        let open = encoder.encode_descriptor("open_windows", "Windows in memory", None, MetricType::Gauge)?;
+        let open = encoder.encode_descriptor("open_windows", "Windows in memory.", None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(self.windows.open_count()).unwrap_or(i64::MAX)).encode(open)?;
-        let help = "Windows whose rows are final";
+        let help = "Windows whose rows are final.";
         let closed = encoder.encode_descriptor("windows_closed", help, None, MetricType::Counter)?;
         ConstCounter::new(self.windows.closed_count()).encode(closed)?;
         let name = "partition_lag_records";
         let mut lag = encoder.encode_descriptor(
             name,
-            "Records that the broker has beyond those read",
+            "Records that the broker has beyond those read.",
             None,
             MetricType::Gauge,
         )?;
@@ -151,7 +151,7 @@ impl Collector for JobCollector {
             let value = i64::try_from(partition.lag()).unwrap_or(i64::MAX);
             ConstGauge::new(value).encode(lag.encode_family(&[("partition", partition.id.0)])?)?;
         }
-        let (name, help) = ("in_flight", "Bytes of records read but not yet taken in");
+        let (name, help) = ("in_flight", "Bytes of records read but not yet taken in.");
         let mut in_flight = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?;
         for worker in 0..self.control.workers() {
             let value = i64::try_from(self.control.in_flight_bytes(worker)).unwrap_or(i64::MAX);
@@ -178,7 +178,7 @@ impl JobCollector {
     }
 
     fn rejected(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let help = "Records that are no valid events";
+        let help = "Records that are no valid events.";
         let mut family = encoder.encode_descriptor("records_rejected", help, None, MetricType::Counter)?;
         for partition in self.partitions.iter() {
             for reason in Reason::ALL {
@@ -190,17 +190,17 @@ impl JobCollector {
     }
 
     fn watermarks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let (name, help) = ("partition_watermark_timestamp", "Event time up to which a partition is complete");
+        let (name, help) = ("partition_watermark_timestamp", "Event time up to which a partition is complete.");
         let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
         for partition in self.partitions.iter() {
             let Some(seconds) = seconds(partition.event_watermark()) else { continue };
             ConstGauge::new(seconds).encode(family.encode_family(&[("partition", partition.id.0)])?)?;
         }
         let Some(job) = seconds(self.partitions.job_watermark()) else { return Ok(()) };
-        let (name, help) = ("watermark_timestamp", "Event time up to which the results are complete");
+        let (name, help) = ("watermark_timestamp", "Event time up to which the results are complete.");
         let watermark = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
         ConstGauge::new(job).encode(watermark)?;
-        let (name, help) = ("watermark_age", "How far the job's watermark is behind the clock");
+        let (name, help) = ("watermark_age", "How far the job's watermark is behind the clock.");
         let age = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
         ConstGauge::new(clock::now_seconds() - job).encode(age)
     }

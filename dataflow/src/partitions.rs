@@ -279,6 +279,13 @@ impl Partitions {
         slowest.unwrap_or(Watermark::END).plus(max_skew_millis)
     }
 
+    /// Records that the broker has beyond those read, where there is a broker that has said so.
+    #[must_use]
+    pub fn lag(&self) -> Option<u64> {
+        let is_known = self.table.iter().any(|partition| partition.end.load(Ordering::Relaxed) > 0);
+        is_known.then(|| self.table.iter().map(Partition::lag).sum())
+    }
+
     /// The sums of all partitions.
     #[must_use]
     pub fn totals(&self) -> Totals {

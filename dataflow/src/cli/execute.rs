@@ -116,7 +116,8 @@ impl Launch {
             tracing::info!("version {}, metrics at http://{bound}/metrics", env!("CARGO_PKG_VERSION"));
         }
         watch_signals(&runtime, &job, self.on_interrupt)?;
-        let display = Display::start(&job, total_extent(&inputs));
+        // Rows and the display would run into each other on one terminal.
+        let display = (!sinks::write_to_terminal(args)).then(|| Display::start(&job, total_extent(&inputs)));
         let result = drive(&job, inputs, source_settings(args, self.is_bounded), plans);
         drop(display);
         // A failed job also says how far it came, but its failure is the last word.

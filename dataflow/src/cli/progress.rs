@@ -43,6 +43,20 @@ impl Drop for Display {
     }
 }
 
+fn message(job: &Job, received: u64, rate: u64) -> String {
+    let mut message = format!(
+        "{} records  {} events/s  watermark {}",
+        HumanCount(received),
+        HumanCount(rate),
+        job.partitions.job_watermark(),
+    );
+    // Only a broker knows how much there is beyond what was read.
+    if let Some(lag) = job.partitions.lag() {
+        message += &format!("  lag {}", HumanCount(lag));
+    }
+    message
+}
+
 fn draw(job: &Job, extent: Option<Extent>, (ended, changed): &(Mutex<bool>, Condvar)) {
     let total = extent.map(|extent| match extent {
         Extent::Bytes(total) | Extent::Records(total) => total,
@@ -60,12 +74,7 @@ fn draw(job: &Job, extent: Option<Extent>, (ended, changed): &(Mutex<bool>, Cond
         let rate = (totals.received - last.1) as f64 / elapsed;
         last = (Instant::now(), totals.received);
         bar.set_position(if matches!(extent, Some(Extent::Records(_))) { totals.received } else { totals.bytes_read });
-        bar.set_message(format!(
-            "{} records  {} events/s  watermark {}",
-            HumanCount(totals.received),
-            HumanCount(rate as u64),
-            job.partitions.job_watermark(),
-        ));
+        bar.set_message(message(job, totals.received, rate as u64));
         bar.tick();
         (has_ended, _) = changed.wait_timeout(has_ended, INTERVAL).unwrap_or_else(PoisonError::into_inner);
     }

@@ -1,5 +1,6 @@
 //! From `--sink`, `--rejects` and `--late` to sinks.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use tokio::runtime::Handle;
@@ -131,6 +132,12 @@ fn topics(args: &JobArgs) -> Topics {
         late: args.topics.late_topic.clone(),
         rejected: args.topics.rejected_topic.clone(),
     }
+}
+
+/// Whether rows appear on the terminal that a person watches.
+pub(super) fn write_to_terminal(args: &JobArgs) -> bool {
+    let to_stdout = args.sinks.iter().any(|sink| matches!(sink, SinkSpec::Stdout | SinkSpec::Table));
+    to_stdout && std::io::stdout().is_terminal()
 }
 
 /// Where rejected and late records are kept, in words.

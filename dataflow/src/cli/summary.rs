@@ -29,7 +29,8 @@ pub(super) fn text(job: &Job, context: &Context<'_>) -> String {
     let mut line = |label: &str, records: u64, note: &str| {
         let share = if received == 0 { 0.0 } else { percent(records, received) };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {label:<20} {:>15}  {share:>7.3} %  {note}", HumanCount(records).to_string());
+        let line = format!("  {label:<20} {:>15}  {share:>7.3} %  {note}", HumanCount(records).to_string());
+        let _ = writeln!(text, "{}", line.trim_end());
     };
     line("received", received, "");
     line("counted", totals.counted, "");
