@@ -1,5 +1,7 @@
 //! The DynamoDB sink on an emulator in this process, over real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "common/dynamo.rs"]
 mod dynamo;
 

@@ -1,6 +1,8 @@
 //! The event generator keeps its promises: the seed fixes every byte, the answer key is right, shares are what was
 //! asked for, and it stops when told to.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as StdError;
 use std::fs;

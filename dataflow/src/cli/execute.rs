@@ -78,7 +78,8 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), Error> {
     let started = Instant::now();
     watch_signals(&runtime, &job, OnInterrupt::Drain)?;
     drive(&job, inputs, settings, vec![plan])?;
-    let context = summary::Context { verb: "counted", rejects: None, late: None, elapsed: started.elapsed() };
+    let context =
+        summary::Context { verb: "counted", rejects: None, late: None, has_failed: false, elapsed: started.elapsed() };
     eprint!("\n{}", summary::text(&job, &context));
     Ok(())
 }
@@ -122,7 +123,13 @@ impl Launch {
         drop(display);
         // A failed job also says how far it came, but its failure is the last word.
         let (rejects, late) = sinks::places_of_quarantine(args);
-        let context = summary::Context { verb: self.verb, rejects, late, elapsed: started.elapsed() };
+        let context = summary::Context {
+            verb: self.verb,
+            rejects,
+            late,
+            has_failed: result.is_err(),
+            elapsed: started.elapsed(),
+        };
         eprint!("{}", summary::text(&job, &context));
         result?;
         check_totals(&job, args.strict)

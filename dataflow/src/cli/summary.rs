@@ -17,6 +17,8 @@ pub(super) struct Context<'a> {
     pub(super) rejects: Option<String>,
     /// Where late records are kept.
     pub(super) late: Option<String>,
+    /// Whether the job has failed: then nothing is said of outputs, which are not completed.
+    pub(super) has_failed: bool,
     /// From the first read to the last acknowledgement.
     pub(super) elapsed: Duration,
 }
@@ -34,8 +36,12 @@ pub(super) fn text(job: &Job, context: &Context<'_>) -> String {
     };
     line("received", received, "");
     line("counted", totals.counted, "");
-    line("late", totals.late, &kept(totals.late, context.late.as_deref(), "--late"));
-    line("rejected", totals.all_rejected(), &kept(totals.all_rejected(), context.rejects.as_deref(), "--rejects"));
+    line("late", totals.late, &context.kept(totals.late, context.late.as_deref(), "--late"));
+    line(
+        "rejected",
+        totals.all_rejected(),
+        &context.kept(totals.all_rejected(), context.rejects.as_deref(), "--rejects"),
+    );
     for (reason, records) in Reason::ALL.into_iter().zip(totals.rejected).filter(|(_, records)| *records > 0) {
         line(&format!("  {reason}"), records, "");
     }
@@ -72,11 +78,14 @@ fn plural(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
-fn kept(records: u64, place: Option<&str>, flag: &str) -> String {
-    match place {
-        Some(place) => format!("kept in {place}"),
-        None if records == 0 => String::new(),
-        None => format!("not kept; {flag} PATH keeps them"),
+impl Context<'_> {
+    /// What has become of late or rejected records.
+    fn kept(&self, records: u64, place: Option<&str>, flag: &str) -> String {
+        match place {
+            _ if self.has_failed || records == 0 => String::new(),
+            Some(place) => format!("kept in {place}"),
+            None => format!("not kept; {flag} PATH keeps them"),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The program on real Apache Kafka: topics in, topics and a DynamoDB table out.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod broker;
 #[path = "../common/dynamo.rs"]
 mod dynamo;
