@@ -16,7 +16,7 @@ pub enum Error {
     #[error("{0}")]
     Internal(String),
     /// 130: the user interrupted it.
-    #[error("interrupted; the replay is incomplete and its files are not written")]
+    #[error("interrupted; the replay is incomplete, and output files are left as they were")]
     Interrupted,
     /// 74: reading the input failed, or an output cannot be written.
     #[error("{0}")]

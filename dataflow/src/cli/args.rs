@@ -11,6 +11,7 @@ use clap::Args;
 use schemas::names;
 
 use crate::duration;
+use crate::error::Error;
 use crate::kafka::KafkaArgs;
 use crate::sink::dynamodb::DynamoDbArgs;
 
@@ -21,7 +22,8 @@ pub(super) struct RunArgs {
     pub(super) job: JobArgs,
 
     /// Where /metrics, /healthz and /readyz are served; `off` serves nothing.
-    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "127.0.0.1:9600")]
+    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "127.0.0.1:9600",
+        help_heading = None)]
     pub(super) admin_addr: AdminAddr,
 }
 
@@ -32,11 +34,12 @@ pub(super) struct ReplayArgs {
     pub(super) job: JobArgs,
 
     /// Replace rows that a running job has written to DynamoDB. Without it, they are left alone and the replay fails.
-    #[arg(long, env = "FOOTFALL_OVERWRITE")]
+    #[arg(long, env = "FOOTFALL_OVERWRITE", help_heading = "DynamoDB")]
     pub(super) overwrite: bool,
 
     /// Where /metrics, /healthz and /readyz are served; `off` serves nothing.
-    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "off")]
+    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "off",
+        help_heading = None)]
     pub(super) admin_addr: AdminAddr,
 }
 
@@ -70,8 +73,9 @@ pub(super) struct JobArgs {
     #[arg(long, env = "FOOTFALL_SOURCE", value_name = "SOURCE", default_value = "kafka")]
     pub(super) source: SourceSpec,
 
-    /// Where final rows go: `stdout` (a line of JSON each), `ndjson:PATH`, `kafka`, `dynamodb` or `table` (the most viewed
-    /// products of each window, for people). Repeatable; in the variable separated by commas.
+    /// Where final rows go: `stdout` (a line of JSON each), `ndjson:PATH` (the same in a file, which appears when the
+    /// job has ended well), `kafka`, `dynamodb` or `table` (the most viewed products of each window, for people).
+    /// Repeatable; in the variable separated by commas.
     #[arg(long = "sink", env = "FOOTFALL_SINKS", value_name = "SINK", value_delimiter = ',', default_value = "stdout")]
     pub(super) sinks: Vec<SinkSpec>,
 
@@ -146,10 +150,29 @@ pub(super) struct TopicArgs {
 }
 
 /// The input topic's other variable, which the activity service uses too.
-pub(super) const INPUT_TOPIC_ALIAS: &str = "KAFKA_TOPIC";
+const INPUT_TOPIC_ALIAS: &str = "KAFKA_TOPIC";
 
-fn default_input_topic() -> String {
-    std::env::var(INPUT_TOPIC_ALIAS).unwrap_or_else(|_| names::RAW_EVENTS_TOPIC.to_owned())
+fn input_topic_alias() -> Option<String> {
+    std::env::var(INPUT_TOPIC_ALIAS).ok().filter(|topic| !topic.is_empty())
+}
+
+/// The topic of raw events where no flag and no variable of its own names it.
+pub(super) fn default_input_topic() -> String {
+    input_topic_alias().unwrap_or_else(|| names::RAW_EVENTS_TOPIC.to_owned())
+}
+
+/// Refuses two names for one topic.
+///
+/// # Errors
+/// [`Error::Usage`] when the variable `KAFKA_TOPIC` names another topic.
+pub(super) fn check_input_topic(topic: &str) -> Result<(), Error> {
+    match input_topic_alias() {
+        Some(alias) if alias != topic => Err(Error::Usage(format!(
+            "{INPUT_TOPIC_ALIAS} is {alias:?} but the topic of raw events is {topic:?}; set only one of \
+             {INPUT_TOPIC_ALIAS} and KAFKA_INPUT_TOPIC"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Where events come from.

@@ -27,7 +27,7 @@ const DEFAULT_MAX_FUTURE_SKEW: Duration = Duration::from_secs(5 * 60);
 /// How long an interrupted job may take to finish what it has read.
 const DRAIN_LIMIT: Duration = Duration::from_millis(1_500);
 /// The exit code by convention of a program that SIGINT ended.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: i32 = 130;
 
 /// `dataflow run`.
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
@@ -169,7 +169,7 @@ fn check_totals(job: &Job, is_strict: bool) -> Result<(), Error> {
     }
     if is_strict && totals.all_rejected() > 0 {
         let rejected = totals.all_rejected();
-        return Err(Error::BadData(format!("{rejected} records were rejected, and --strict allows none")));
+        return Err(Error::BadData(format!("records rejected: {rejected}; --strict allows none")));
     }
     Ok(())
 }

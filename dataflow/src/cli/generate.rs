@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use schemas::names;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::args::{check_input_topic, default_input_topic};
 use crate::error::Error;
 use crate::generate::{self, RecordWriter};
 use crate::kafka::{KafkaArgs, Producer, topic};
@@ -21,7 +21,7 @@ pub(super) struct GenerateArgs {
     stream: generate::Args,
 
     /// The topic that `--to kafka` writes to; it must have as many partitions as are generated.
-    #[arg(long, env = "KAFKA_INPUT_TOPIC", value_name = "TOPIC", default_value = names::RAW_EVENTS_TOPIC)]
+    #[arg(long, env = "KAFKA_INPUT_TOPIC", value_name = "TOPIC", default_value_t = default_input_topic())]
     topic: String,
 
     /// Create the topic if it is missing, with as many partitions as are generated; for local use.
@@ -62,6 +62,8 @@ fn stop_on_signal(runtime: &tokio::runtime::Runtime, stop: &Arc<AtomicBool>) -> 
     runtime.spawn(async move {
         super::execute::next(&mut interrupt, &mut terminate).await;
         stop.store(true, Ordering::Relaxed);
+        super::execute::next(&mut interrupt, &mut terminate).await;
+        std::process::exit(super::execute::INTERRUPTED);
     });
     Ok(())
 }
@@ -91,6 +93,7 @@ struct TopicWriter {
 
 impl TopicWriter {
     fn open(args: &GenerateArgs, partitions: u32) -> Result<Self, Error> {
+        check_input_topic(&args.topic)?;
         if args.create_topics {
             topic::create_missing(&args.kafka, &[&args.topic], partitions)?;
         }

@@ -1,4 +1,4 @@
-//! The command line: `dataflow run | replay | generate`.
+//! The command line: `dataflow run | replay | generate | demo`.
 
 mod args;
 mod demo;
@@ -10,9 +10,11 @@ mod sinks;
 mod sources;
 mod summary;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 use args::{DemoArgs, ReplayArgs, RunArgs};
@@ -27,16 +29,17 @@ pub struct Cli {
 
     /// How log lines on standard error are written. What is logged is set by RUST_LOG, such as `info` or
     /// `dataflow=debug`.
-    #[arg(long, global = true, env = "FOOTFALL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, env = "FOOTFALL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text,
+        value_name = "FORMAT", display_order = 900)]
     log_format: LogFormat,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Counts live, until it is stopped: reads a Kafka topic and follows it.
+    /// Counts live: reads a Kafka topic from its beginning and follows it until it is stopped. Files and standard input
+    /// end by themselves.
     Run(Box<RunArgs>),
-    /// Counts what is there already, as fast as possible, and ends: files, standard input, or a topic up to its present
-    /// end.
+    /// Counts what is there already and ends: files, standard input, or a topic up to its present end.
     Replay(Box<ReplayArgs>),
     /// Generates user activity, the same for the same seed, and the exact results that it must lead to.
     Generate(Box<generate::GenerateArgs>),
@@ -47,7 +50,8 @@ enum Command {
 /// Parses the command line, runs the command, and reports its failure in one sentence.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = without_empty_variables(Cli::command()).try_get_matches();
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return report_usage(&error),
     };
@@ -65,6 +69,13 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// An environment variable that is set to nothing means the same as one that is not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |variable: &OsStr| std::env::var_os(variable).is_some_and(|value| value.is_empty());
+    let forget = |arg: Arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(forget).mut_subcommands(|subcommand| subcommand.mut_args(forget))
 }
 
 /// Shows help and version on standard output; anything else is a mistake in the command line.

@@ -1,6 +1,6 @@
 //! From `--source` to inputs.
 
-use super::args::{INPUT_TOPIC_ALIAS, JobArgs, SourceSpec};
+use super::args::{JobArgs, SourceSpec, check_input_topic};
 use crate::error::Error;
 use crate::source::pipe::PipeReader;
 use crate::source::{Input, Reader, kafka, paths};
@@ -13,7 +13,7 @@ pub(super) fn open(args: &JobArgs, is_bounded: bool) -> Result<Vec<Input>, Error
             Ok(vec![Input { name: "-".to_owned(), extent: None, reader: Reader::Pipe(PipeReader::standard_input()) }])
         }
         SourceSpec::Kafka => {
-            check_input_topic(args)?;
+            check_input_topic(&args.topics.input_topic)?;
             kafka::open(&args.kafka, &args.topics.input_topic, workers(args), is_bounded)
         }
     }
@@ -23,14 +23,4 @@ pub(super) fn open(args: &JobArgs, is_bounded: bool) -> Result<Vec<Input>, Error
 pub(super) fn workers(args: &JobArgs) -> usize {
     let cores = std::thread::available_parallelism();
     args.workers.or(cores.ok()).map_or(1, std::num::NonZero::get)
-}
-
-fn check_input_topic(args: &JobArgs) -> Result<(), Error> {
-    let topic = &args.topics.input_topic;
-    match std::env::var(INPUT_TOPIC_ALIAS) {
-        Ok(alias) if alias != *topic => Err(Error::Usage(format!(
-            "{INPUT_TOPIC_ALIAS} is {alias:?} but the input topic is {topic:?}; set only one of {INPUT_TOPIC_ALIAS} and KAFKA_INPUT_TOPIC"
-        ))),
-        _ => Ok(()),
-    }
 }

@@ -23,9 +23,9 @@ const CLIENT_ID: &str = "footfall-dataflow";
 
 /// Properties that results depend on, each with the reason why it is not to be set.
 const GUARDED: &[(&str, &str)] = &[
-    ("enable.auto.commit", "offsets are committed together with the results, never on a timer"),
-    ("auto.commit.enable", "offsets are committed together with the results, never on a timer"),
-    ("enable.auto.offset.store", "offsets are committed together with the results, never on a timer"),
+    ("enable.auto.commit", "the job decides itself where it reads on, and commits nothing on a timer"),
+    ("auto.commit.enable", "the job decides itself where it reads on, and commits nothing on a timer"),
+    ("enable.auto.offset.store", "the job decides itself where it reads on, and commits nothing on a timer"),
     ("isolation.level", "the job reads committed records only, else aborted ones would be counted"),
     ("enable.idempotence", "without it a retried record may be written twice or out of order"),
     ("acks", "a record counts as written when all in-sync replicas have it"),
@@ -33,8 +33,8 @@ const GUARDED: &[(&str, &str)] = &[
     ("delivery.report.only.error", "every acknowledgement is counted"),
     ("group.instance.id", "partitions are assigned by the job, not by a group"),
     ("group.id", "the job names its group itself"),
-    ("transactional.id", "the job names its transactions itself, one name for each group"),
-    ("enable.partition.eof", "the end of a partition is what proves it idle"),
+    ("transactional.id", "the job writes without transactions"),
+    ("enable.partition.eof", "a replay has to see the end of a partition"),
     ("auto.offset.reset", "a lost offset must stop the job, not move it silently"),
     ("allow.auto.create.topics", "a mistyped topic must be an error, not a new topic"),
     ("log.queue", "log lines are read by the job"),

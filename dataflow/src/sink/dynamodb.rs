@@ -48,7 +48,7 @@ pub struct DynamoDbArgs {
         env = "DYNAMODB_IN_FLIGHT",
         default_value_t = 64,
         value_parser = clap::value_parser!(u16).range(1..=1024),
-        value_name = "NUMBER"
+        value_name = "N"
     )]
     pub in_flight: u16,
 
@@ -63,7 +63,7 @@ pub struct DynamoDbArgs {
 pub enum WriteMode {
     /// The running job.
     Job {
-        /// 1 for the first job that ever wrote to the table, then one more for each start.
+        /// Rises with each job that takes the table over; at least 1.
         epoch: u64,
     },
     /// A replay. Its items have epoch 0, so that any job may replace them.

@@ -91,7 +91,28 @@ fn assign(
             waiting_since: None,
         });
     }
+    discard_what_came_before_the_split(consumer, topic, &list)?;
     Ok(readers)
+}
+
+/// What the client fetched between the assignment and the split lies in the consumer's own queue, where no reader looks:
+/// seeking to the beginning makes it outdated, and it is fetched again into the queues of the partitions.
+fn discard_what_came_before_the_split(
+    consumer: &BaseConsumer<Context>,
+    topic: &str,
+    beginnings: &TopicPartitionList,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + topic::TIME_LIMIT;
+    loop {
+        let sought = consumer.seek_partitions(beginnings.clone(), topic::TIME_LIMIT);
+        let sought = sought.map_err(|error| unavailable(topic, &error))?;
+        let Some(error) = sought.elements().iter().find_map(|partition| partition.error().err()) else { return Ok(()) };
+        // The client takes an assignment up in the background, and cannot seek before it has.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::State) || Instant::now() >= deadline {
+            return Err(unavailable(topic, &error));
+        }
+        consumer.poll(Duration::from_millis(10));
+    }
 }
 
 /// Reads a partition of a topic.
@@ -177,8 +198,17 @@ impl PartitionReader for KafkaReader {
         receive: &mut impl FnMut(Record<'_>),
     ) -> Result<Progress, Error> {
         // Errors, statistics and new tokens come by the consumer's own queue.
-        if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-            self.judge(&error)?;
+        match self.consumer.poll(Duration::ZERO) {
+            None => {}
+            Some(Err(error)) => self.judge(&error)?,
+            Some(Ok(message)) => {
+                return Err(Error::Internal(format!(
+                    "record {} of partition {} of topic {} came outside of its queue; please report it",
+                    message.offset(),
+                    message.partition(),
+                    self.topic
+                )));
+            }
         }
         if let Some(end) = self.consumer.context().end_offset(self.partition) {
             shared.end.fetch_max(end, Ordering::Relaxed);
