@@ -23,6 +23,8 @@ pub struct Control {
 #[derive(Debug, Default)]
 struct WorkerControl {
     in_flight_bytes: AtomicUsize,
+    /// The window from which on its source holds time back, once it reads no more.
+    rests_at: OnceLock<u64>,
     source: Mutex<Option<SyncActivator>>,
 }
 
@@ -69,14 +71,40 @@ impl Control {
         self.failure.get()
     }
 
-    /// Whether a stopping job has nothing left to finish, or has failed.
+    /// Whether a stopping job has nothing left to finish, or has failed. `acknowledged` is the first window whose rows
+    /// are not known to be durable.
+    ///
+    /// Nothing is left once no source reads, all that was read is taken in, and the rows of every window before those
+    /// that the sources hold open are durable. Without the first and the last, a worker could leave while a block for
+    /// it, or a closed window's rows, are still on their way between two operators.
     #[must_use]
-    pub fn may_leave(&self) -> bool {
-        let is_drained = || {
-            self.unacknowledged.load(Ordering::Acquire) == 0
-                && self.workers.iter().all(|worker| worker.in_flight_bytes.load(Ordering::Acquire) == 0)
-        };
-        self.is_stopping() && (self.failure().is_some() || is_drained())
+    pub fn may_leave(&self, acknowledged: u64) -> bool {
+        if !self.is_stopping() || self.failure().is_some() {
+            return self.failure().is_some();
+        }
+        // Looked at first: a source that rests sends nothing more.
+        let rests_at = self
+            .workers
+            .iter()
+            .map(|worker| worker.rests_at.get().copied())
+            .try_fold(u64::MAX, |first, at| at.map(|window| first.min(window)));
+        rests_at.is_some_and(|window| acknowledged >= window)
+            && self.unacknowledged.load(Ordering::Acquire) == 0
+            && self.workers.iter().all(|worker| worker.in_flight_bytes.load(Ordering::Acquire) == 0)
+    }
+
+    /// Notes that the source of `worker` reads no more, and from which window on it holds time back; `u64::MAX`: none.
+    pub fn source_rests(&self, worker: usize, window: u64) {
+        if self.workers[worker].rests_at.set(window).is_ok() {
+            self.wake_all_if_stopping();
+        }
+    }
+
+    /// Something that workers wait for before they leave may have come about.
+    fn wake_all_if_stopping(&self) {
+        if self.is_stopping() {
+            self.wake_all();
+        }
     }
 
     /// Makes a worker's source known, so that other threads can wake it.
@@ -112,6 +140,9 @@ impl Control {
         if before >= resume && before - bytes < resume {
             self.wake(worker);
         }
+        if before == bytes {
+            self.wake_all_if_stopping();
+        }
     }
 
     /// The size of the records that `worker` has sent and that are not taken in.
@@ -127,6 +158,8 @@ impl Control {
 
     /// Notes that a sink has acknowledged it.
     pub fn acknowledged_by_sink(&self) {
-        self.unacknowledged.fetch_sub(1, Ordering::AcqRel);
+        if self.unacknowledged.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all_if_stopping();
+        }
     }
 }

@@ -138,7 +138,7 @@ impl<R: PartitionReader> Plan<R> {
         let progress = self.build(worker);
         let mut acknowledged = first_unacknowledged(&progress);
         let mut last_woken = Instant::now();
-        while !progress.done() && !control.may_leave() {
+        while !progress.done() && !control.may_leave(acknowledged) {
             worker.step_or_park(Some(LONGEST_PARK));
             let now = first_unacknowledged(&progress);
             if now != acknowledged || last_woken.elapsed() >= LONGEST_PARK {

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -78,12 +79,7 @@ impl Output {
     pub fn finish(mut self) -> Result<(), Error> {
         self.flush()?;
         let Target::Replaced { file, path } = self.target else { return Ok(()) };
-        let replaced = file
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)
-            .and_then(|file| file.as_file().sync_all().map(|()| file))
-            .and_then(|file| file.persist(&path).map_err(|error| error.error));
-        replaced.map(drop).map_err(|error| write_error(&self.name, &error))
+        replace(file, &path).map_err(|error| write_error(&self.name, &error))
     }
 
     fn writer(&mut self) -> &mut dyn Write {
@@ -95,25 +91,75 @@ impl Output {
     }
 }
 
+/// Puts a complete file in its place; both its bytes and its name are durable afterwards.
+fn replace(file: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    File::open(folder_of(path))?.sync_all()
+}
+
 fn open(path: &Path) -> io::Result<Target> {
+    if let Some(stream) = standard_stream(path) {
+        return Ok(Target::InPlace(BufWriter::new(stream?)));
+    }
     let existing = match fs::metadata(path) {
         Ok(metadata) => Some(metadata),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
+    let ends_as_folder = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+    if ends_as_folder || existing.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
     if existing.as_ref().is_some_and(|metadata| !metadata.is_file()) {
         return Ok(Target::InPlace(BufWriter::new(OpenOptions::new().write(true).open(path)?)));
     }
-    // A link is kept: the file that it points to is replaced.
-    let path = if existing.is_some() { path.canonicalize()? } else { path.to_owned() };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.starts_with("/dev") || path.starts_with("/proc") {
+        // Such as /dev/fd/3: whoever opened the file behind it holds on to it, so it must not be replaced.
+        return Ok(Target::InPlace(BufWriter::new(OpenOptions::new().append(true).open(path)?)));
+    }
+    let path = destination(path)?;
+    let folder = folder_of(&path);
     let mut builder = tempfile::Builder::new();
-    let permissions = existing.map_or_else(default_permissions, |metadata| metadata.permissions());
-    let file = builder.prefix(".").suffix(".partial").permissions(permissions).tempfile_in(folder)?;
+    let file = builder.prefix(".").suffix(".partial").permissions(default_permissions()).tempfile_in(folder)?;
+    if let Some(existing) = existing {
+        // Set afterwards, as the umask would take some of them away.
+        file.as_file().set_permissions(existing.permissions())?;
+    }
     Ok(Target::Replaced { file: BufWriter::with_capacity(256 << 10, file), path })
+}
+
+/// The program's own standard output or error, with a place in it that is shared with all who write to it. Opened anew,
+/// a redirection to a file would be written over, and one to a socket could not be opened.
+fn standard_stream(path: &Path) -> Option<io::Result<File>> {
+    let stream = match path.to_str()? {
+        "/dev/stdout" => io::stdout().as_fd().try_clone_to_owned(),
+        "/dev/stderr" => io::stderr().as_fd().try_clone_to_owned(),
+        _ => return None,
+    };
+    Some(stream.map(File::from))
+}
+
+/// The file that writing to `path` makes or replaces, whether or not it exists: without links, so that a link is kept
+/// and the file that it points to is replaced.
+///
+/// # Errors
+/// When there is no such folder.
+pub fn destination(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        found => return found,
+    }
+    if let Ok(target) = fs::read_link(path) {
+        return destination(&folder_of(path).join(target));
+    }
+    let name = path.file_name().ok_or(io::ErrorKind::NotFound)?;
+    Ok(folder_of(path).canonicalize()?.join(name))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// What any new file gets; the umask is applied by the system.
@@ -123,5 +169,8 @@ fn default_permissions() -> fs::Permissions {
 }
 
 fn write_error(name: &str, error: &io::Error) -> Error {
-    Error::Io(format!("cannot write {name}: {error}"))
+    let remedy = if error.kind() == io::ErrorKind::NotFound { "; create the folder first" } else { "" };
+    // An error that is not the system's own has the name of the temporary file in it, which means nothing to the user.
+    let why = if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() };
+    Error::Io(format!("cannot write {name}: {why}{remedy}"))
 }

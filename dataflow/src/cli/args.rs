@@ -2,18 +2,21 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
 use schemas::names;
 
 use crate::duration;
 use crate::error::Error;
 use crate::kafka::KafkaArgs;
 use crate::sink::dynamodb::DynamoDbArgs;
+
+/// Every worker has a channel to every other: beyond this the channels alone take longer than the work.
+const MAX_WORKERS: u64 = 256;
 
 /// The flags of `dataflow run`.
 #[derive(Args, Clone, Debug)]
@@ -22,8 +25,13 @@ pub(super) struct RunArgs {
     pub(super) job: JobArgs,
 
     /// Where /metrics, /healthz and /readyz are served; `off` serves nothing.
-    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "127.0.0.1:9600",
-        help_heading = None)]
+    #[arg(
+        long,
+        env = "ADMIN_ADDR",
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:9600",
+        help_heading = "Metrics and health"
+    )]
     pub(super) admin_addr: AdminAddr,
 }
 
@@ -34,12 +42,17 @@ pub(super) struct ReplayArgs {
     pub(super) job: JobArgs,
 
     /// Replace rows that a running job has written to DynamoDB. Without it, they are left alone and the replay fails.
-    #[arg(long, env = "FOOTFALL_OVERWRITE", help_heading = "DynamoDB")]
+    #[arg(long, env = "FOOTFALL_OVERWRITE", value_parser = BoolishValueParser::new(), help_heading = "DynamoDB")]
     pub(super) overwrite: bool,
 
     /// Where /metrics, /healthz and /readyz are served; `off` serves nothing.
-    #[arg(long, env = "ADMIN_ADDR", value_name = "HOST:PORT", default_value = "off",
-        help_heading = None)]
+    #[arg(
+        long,
+        env = "ADMIN_ADDR",
+        value_name = "HOST:PORT",
+        default_value = "off",
+        help_heading = "Metrics and health"
+    )]
     pub(super) admin_addr: AdminAddr,
 }
 
@@ -80,11 +93,13 @@ pub(super) struct JobArgs {
     pub(super) sinks: Vec<SinkSpec>,
 
     /// How many workers share the work [default: one for each processor core].
-    #[arg(short, long, env = "FOOTFALL_WORKERS", value_name = "N")]
-    pub(super) workers: Option<NonZeroUsize>,
+    #[arg(short, long, env = "FOOTFALL_WORKERS", value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_WORKERS))]
+    pub(super) workers: Option<usize>,
 
     /// Count only events of these types, separated by commas [default: all].
-    #[arg(long, env = "FOOTFALL_EVENT_TYPES", value_name = "TYPE,...", value_delimiter = ',')]
+    #[arg(long, env = "FOOTFALL_EVENT_TYPES", value_name = "TYPE,...", value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new())]
     pub(super) event_types: Vec<String>,
 
     /// By how much the events of a partition may be out of order before they are late.
@@ -111,7 +126,7 @@ pub(super) struct JobArgs {
     pub(super) late: Option<PathBuf>,
 
     /// End with exit code 65 if any record was rejected.
-    #[arg(long, env = "FOOTFALL_STRICT")]
+    #[arg(long, env = "FOOTFALL_STRICT", value_parser = BoolishValueParser::new())]
     pub(super) strict: bool,
 
     #[command(flatten)]
@@ -145,7 +160,7 @@ pub(super) struct TopicArgs {
     pub(super) rejected_topic: String,
 
     /// Create topics that are missing, for local use: 4 partitions for events, 1 for the others.
-    #[arg(long, env = "FOOTFALL_CREATE_TOPICS")]
+    #[arg(long, env = "FOOTFALL_CREATE_TOPICS", value_parser = BoolishValueParser::new())]
     pub(super) create_topics: bool,
 }
 

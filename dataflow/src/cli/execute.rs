@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{DemoArgs, JobArgs, ReplayArgs, RunArgs, SourceSpec};
 use super::progress::Display;
-use super::{demo as demo_stream, sinks, sources, summary};
+use super::{demo as demo_stream, logging, sinks, sources, summary};
 use crate::admin;
 use crate::classify::Rules;
 use crate::error::Error;
@@ -74,13 +74,16 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), Error> {
         keeps_quarantined: false,
         is_unbounded: false,
     };
-    eprintln!("{}", demo_stream::introduction(args));
+    logging::note(&demo_stream::introduction(args));
     let started = Instant::now();
     watch_signals(&runtime, &job, OnInterrupt::Drain)?;
     drive(&job, inputs, settings, vec![plan])?;
-    let context =
-        summary::Context { verb: "counted", rejects: None, late: None, has_failed: false, elapsed: started.elapsed() };
-    eprint!("\n{}", summary::text(&job, &context));
+    let context = summary::Context { verb: "counted", rejects: None, late: None, elapsed: started.elapsed() };
+    if !logging::is_json() {
+        // Apart from the last table.
+        logging::say("\n");
+    }
+    summary::say(&job, &context);
     Ok(())
 }
 
@@ -112,26 +115,24 @@ impl Launch {
         sinks::check_against_inputs(args, &inputs)?;
         let job = Job::new(sources::workers(args), inputs.iter().map(|input| input.name.clone()));
         let plans = sinks::open(args, self.mode, &job.metrics, runtime.handle())?;
+        // From the moment that there are files to take back.
+        watch_signals(&runtime, &job, self.on_interrupt)?;
         if let Some(address) = self.admin_addr {
             let bound = runtime.block_on(admin::serve(address, &job))?;
             tracing::info!("version {}, metrics at http://{bound}/metrics", env!("CARGO_PKG_VERSION"));
         }
-        watch_signals(&runtime, &job, self.on_interrupt)?;
         // Rows and the display would run into each other on one terminal.
         let display = (!sinks::write_to_terminal(args)).then(|| Display::start(&job, total_extent(&inputs)));
         let result = drive(&job, inputs, source_settings(args, self.is_bounded), plans);
         drop(display);
-        // A failed job also says how far it came, but its failure is the last word.
         let (rejects, late) = sinks::places_of_quarantine(args);
-        let context = summary::Context {
-            verb: self.verb,
-            rejects,
-            late,
-            has_failed: result.is_err(),
-            elapsed: started.elapsed(),
-        };
-        eprint!("{}", summary::text(&job, &context));
-        result?;
+        let context = summary::Context { verb: self.verb, rejects, late, elapsed: started.elapsed() };
+        if let Err(error) = result {
+            // A failed job says how far it came, and no more: its totals need not balance, and nothing is kept.
+            summary::say_stopped(&job, &context);
+            return Err(error);
+        }
+        summary::say(&job, &context);
         check_totals(&job, args.strict)
     }
 }
@@ -169,7 +170,9 @@ fn check_totals(job: &Job, is_strict: bool) -> Result<(), Error> {
     }
     if is_strict && totals.all_rejected() > 0 {
         let rejected = totals.all_rejected();
-        return Err(Error::BadData(format!("records rejected: {rejected}; --strict allows none")));
+        let records = summary::plural(rejected, "record");
+        let were = if rejected == 1 { "was" } else { "were" };
+        return Err(Error::BadData(format!("{records} {were} rejected, and --strict allows none")));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +26,7 @@ pub(super) struct GenerateArgs {
     topic: String,
 
     /// Create the topic if it is missing, with as many partitions as are generated; for local use.
-    #[arg(long, env = "FOOTFALL_CREATE_TOPICS")]
+    #[arg(long, env = "FOOTFALL_CREATE_TOPICS", value_parser = BoolishValueParser::new())]
     create_topics: bool,
 
     #[command(flatten)]
@@ -36,20 +37,21 @@ pub(super) struct GenerateArgs {
 pub(super) fn generate(args: &GenerateArgs) -> Result<(), Error> {
     let started = Instant::now();
     let shape = args.stream.shape()?;
+    // Before there are files that an interrupt would leave half written.
+    let stop = Arc::new(AtomicBool::new(false));
+    let runtime = super::execute::runtime()?;
+    stop_on_signal(&runtime, &stop)?;
     let writer = match args.stream.local_destination()? {
         Some(destination) => destination.open(shape.partitions)?,
         None => Box::new(TopicWriter::open(args, shape.partitions)?),
     };
     let answers = args.stream.answers(&shape)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let runtime = super::execute::runtime()?;
-    stop_on_signal(&runtime, &stop)?;
     let bar = progress_bar(shape.events);
     let outcome = generate::run(&shape, writer, answers, &stop, &mut |events| bar.set_position(events));
     bar.finish_and_clear();
     let events = outcome?.events;
     let seconds = started.elapsed().as_secs_f64();
-    eprintln!("generated {} records in {seconds:.2} s", HumanCount(events));
+    super::logging::note(&format!("generated {} records in {seconds:.2} s", HumanCount(events)));
     Ok(())
 }
 

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("dataflow: {error}");
+            logging::report(&error);
             ExitCode::from(error.exit_code())
         }
     }

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::job::SinkPlan;
 use crate::kafka::topic;
 use crate::metrics::Metrics;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::sink::dynamodb::{DynamoDbSink, WriteMode};
 use crate::sink::kafka::{KafkaSink, Topics};
 use crate::sink::ndjson::NdjsonSink;
@@ -37,13 +37,12 @@ pub(super) fn check(args: &JobArgs) -> Result<(), Error> {
     Ok(())
 }
 
-/// A file's path, made comparable where it exists; none of a device or pipe, which takes any number of outputs.
+/// A file's path, made comparable; none of a device or pipe, which takes any number of outputs.
 fn place_of(path: &Path) -> Option<String> {
     if path.exists() && !path.is_file() {
         return None;
     }
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    Some(path.display().to_string())
+    Some(output::destination(path).unwrap_or_else(|_| path.to_owned()).display().to_string())
 }
 
 /// Refuses an output that would replace an input.
@@ -53,7 +52,12 @@ pub(super) fn check_against_inputs(args: &JobArgs, inputs: &[crate::source::Inpu
         _ => None,
     });
     for output in outputs.chain(&args.rejects).chain(&args.late).filter(|path| path.is_file()) {
-        if inputs.iter().any(|input| place_of(input.name.as_ref()) == place_of(output)) {
+        let path_of = |input: &crate::source::Input| match input.name.as_str() {
+            // A file may come in there by `<`.
+            "-" => PathBuf::from("/dev/stdin"),
+            name => PathBuf::from(name),
+        };
+        if inputs.iter().any(|input| place_of(&path_of(input)) == place_of(output)) {
             let place = output.display();
             return Err(Error::Usage(format!("{place} is an input and an output; write to another file")));
         }
@@ -69,7 +73,11 @@ pub(super) fn open(
     runtime: &Handle,
 ) -> Result<Vec<SinkPlan>, Error> {
     let mut plans = Vec::new();
-    for spec in &args.sinks {
+    // Files come last: until all others are connected, an interrupt ends the program at once, and must find no file half
+    // written.
+    let mut specs: Vec<&SinkSpec> = args.sinks.iter().collect();
+    specs.sort_by_key(|spec| matches!(spec, SinkSpec::Ndjson(path) if place_of(path).is_some()));
+    for spec in specs {
         plans.push(open_sink(spec, args, mode, metrics, runtime)?);
     }
     if args.rejects.is_some() || args.late.is_some() {

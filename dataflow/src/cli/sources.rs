@@ -1,5 +1,7 @@
 //! From `--source` to inputs.
 
+use std::num::NonZeroUsize;
+
 use super::args::{JobArgs, SourceSpec, check_input_topic};
 use crate::error::Error;
 use crate::source::pipe::PipeReader;
@@ -22,5 +24,5 @@ pub(super) fn open(args: &JobArgs, is_bounded: bool) -> Result<Vec<Input>, Error
 /// How many workers the job has.
 pub(super) fn workers(args: &JobArgs) -> usize {
     let cores = std::thread::available_parallelism();
-    args.workers.or(cores.ok()).map_or(1, std::num::NonZero::get)
+    args.workers.or(cores.ok().map(NonZeroUsize::get)).unwrap_or(1)
 }

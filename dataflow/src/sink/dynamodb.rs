@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use clap::Args;
+use clap::builder::BoolishValueParser;
 use schemas::ResultRow;
 use schemas::names::ANALYTICS_TABLE;
 use tokio::runtime::Handle;
@@ -54,7 +55,7 @@ pub struct DynamoDbArgs {
 
     /// Create the table where it does not exist, with on-demand capacity. For local use: in production it is part of
     /// the infrastructure.
-    #[arg(long = "create-table", env = "DYNAMODB_CREATE_TABLE")]
+    #[arg(long = "create-table", env = "DYNAMODB_CREATE_TABLE", value_parser = BoolishValueParser::new())]
     pub create_table: bool,
 }
 

@@ -27,6 +27,8 @@ struct Oversized {
     digest: Sha256,
     /// A CR was last: it belongs to the line only if something other than LF follows.
     pending_cr: bool,
+    /// Nothing but spaces, tabs and CR so far: a blank line is no record, however long, and in whatever pieces it comes.
+    is_blank: bool,
 }
 
 impl LineSplitter {
@@ -65,7 +67,13 @@ impl LineSplitter {
         self.begun.clear();
         // One byte more than a record may have: it may be the CR of the line's end.
         if rest.len() - start > MAX_RECORD_BYTES + 1 {
-            self.oversized = Some(Oversized { kept: Vec::new(), length: 0, digest: Sha256::new(), pending_cr: false });
+            self.oversized = Some(Oversized {
+                kept: Vec::new(),
+                length: 0,
+                digest: Sha256::new(),
+                pending_cr: false,
+                is_blank: true,
+            });
             self.grow_oversized(&rest[start..]);
         } else {
             self.begun.extend_from_slice(&rest[start..]);
@@ -111,6 +119,9 @@ impl LineSplitter {
     fn emit_oversized(&mut self, receive: &mut impl FnMut(Record<'_>)) {
         let Some(line) = self.oversized.take() else { return };
         self.lines_seen += 1;
+        if line.is_blank {
+            return;
+        }
         let cut = Cut { length: line.length, sha256: line.digest.finalize().into() };
         let value = Value::Cut(&line.kept, cut);
         receive(Record { offset: Offset(self.lines_seen), value, time_millis: None, message: None });
@@ -123,6 +134,7 @@ impl Oversized {
         self.kept.extend_from_slice(&bytes[..room.min(bytes.len())]);
         self.length += bytes.len() as u64;
         self.digest.update(bytes);
+        self.is_blank = self.is_blank && is_blank(bytes);
     }
 }
 

@@ -148,6 +148,7 @@ impl<R: PartitionReader> Source<R> {
         let Some(capabilities) = self.capabilities.take() else { return };
         if self.control.is_stopping() {
             // Time stands still from here on: what is open stays open, as its events are not all read.
+            self.control.source_rests(self.worker, window_of(&capabilities));
             self.capabilities = Some(capabilities);
             return;
         }
@@ -159,6 +160,9 @@ impl<R: PartitionReader> Source<R> {
             }
         };
         self.capabilities = self.advance(capabilities);
+        if self.capabilities.is_none() {
+            self.control.source_rests(self.worker, u64::MAX);
+        }
         if is_ready {
             self.activator.activate();
         }

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use glob::MatchOptions;
+
 use super::file::{FileReader, open_error};
 use super::pipe::PipeReader;
 use super::{Extent, Input, Reader};
@@ -50,7 +52,9 @@ fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn matches(pattern: &str) -> Result<Vec<Input>, Error> {
     let unusable = |why: String| Error::Usage(format!("cannot use --source file:{pattern}: {why}"));
     let mut files = Vec::new();
-    for path in glob::glob(pattern).map_err(|error| unusable(error.to_string()))? {
+    // As in a folder, and in a shell: `*` is not for hidden files, such as outputs that are not complete.
+    let options = MatchOptions { require_literal_leading_dot: true, ..MatchOptions::new() };
+    for path in glob::glob_with(pattern, options).map_err(|error| unusable(error.to_string()))? {
         let path = path.map_err(|error| unusable(error.to_string()))?;
         if !path.is_dir() {
             files.push(path);
