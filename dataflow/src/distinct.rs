@@ -219,3 +219,48 @@ impl Arena {
         &self.bytes[start..self.ends[index]]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::block::placement;
+
+    /// Ids that share beginnings and lengths, some of them too long to be kept inline.
+    fn id() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => (0..30_u8).prop_map(|id| format!("u{id}")),
+            1 => (14..19_usize, 0..3_u8).prop_map(|(len, last)| format!("{}{last}", "x".repeat(len))),
+            1 => (200..256_usize).prop_map(|len| "\u{e9}".repeat(len / 2)),
+            1 => (1..3_usize).prop_map(|len| "\0".repeat(len)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn unique_users_are_an_exact_set(looks in prop::collection::vec((id(), id()), 0..400)) {
+            let mut users = UniqueUsers::default();
+            let mut model: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+            for (product, user) in &looks {
+                let hash = placement(product.as_bytes(), user.as_bytes());
+                let is_new = model.entry(product).or_default().insert(user);
+                prop_assert_eq!(users.insert(product.as_bytes(), user.as_bytes(), hash), is_new);
+            }
+            let counts: BTreeMap<&str, i64> = users.counts().collect();
+            let expected: BTreeMap<&str, i64> = model.iter().map(|(product, users)| (*product, users.len() as i64)).collect();
+            prop_assert_eq!(counts, expected);
+            prop_assert_eq!(users.len(), model.values().map(BTreeSet::len).sum::<usize>());
+        }
+    }
+
+    #[test]
+    fn pairs_whose_hashes_are_equal_are_still_told_apart() {
+        let mut users = UniqueUsers::default();
+        for (product, user, is_new) in [("a", "u", true), ("a", "v", true), ("b", "u", true), ("a", "u", false)] {
+            assert_eq!(users.insert(product.as_bytes(), user.as_bytes(), 7), is_new, "{product} {user}");
+        }
+    }
+}

@@ -236,6 +236,13 @@ impl Partitions {
         self.table.iter().map(Partition::watermark).min().unwrap_or(Watermark::END)
     }
 
+    /// The partition that holds the job watermark back: the slowest, if any other is ahead of it.
+    #[must_use]
+    pub fn holder(&self) -> Option<&Partition> {
+        let slowest = self.table.iter().min_by_key(|partition| partition.watermark())?;
+        self.table.iter().any(|partition| partition.watermark() > slowest.watermark()).then_some(slowest)
+    }
+
     /// Publishes how far a partition is complete and which times its events have, after what lies below was sent.
     ///
     /// Returns whether the job watermark entered a window that no worker was told of: then they must be woken.
@@ -301,5 +308,46 @@ impl Partitions {
             }
         }
         totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(millis: i64) -> EventSpan {
+        let time = EventTime::from_millis(millis).unwrap();
+        EventSpan { earliest: time, latest: time }
+    }
+
+    #[test]
+    fn the_slowest_partition_holds_the_watermark_only_while_another_is_ahead() {
+        let partitions = Partitions::new(["a".to_owned(), "b".to_owned()]);
+        assert!(partitions.holder().is_none());
+
+        partitions.advance(PartitionId(0), Watermark::at(60_000), span(70_000));
+        assert_eq!(partitions.holder().map(|holder| holder.id), Some(PartitionId(1)));
+
+        partitions.advance(PartitionId(1), Watermark::at(120_000), span(130_000));
+        assert_eq!(partitions.holder().map(|holder| holder.id), Some(PartitionId(0)));
+        assert_eq!(partitions.job_watermark(), Watermark::at(60_000));
+    }
+
+    #[test]
+    fn a_window_is_announced_once_by_whoever_makes_the_job_enter_it() {
+        let partitions = Partitions::new(["a".to_owned(), "b".to_owned()]);
+        assert!(!partitions.advance(PartitionId(0), Watermark::at(125_000), span(135_000)));
+        assert!(partitions.advance(PartitionId(1), Watermark::at(61_000), span(71_000)));
+        assert!(!partitions.advance(PartitionId(1), Watermark::at(62_000), span(72_000)));
+        assert!(partitions.finish(PartitionId(1)));
+        assert_eq!(partitions.job_watermark().first_open_window(), 2);
+    }
+
+    #[test]
+    fn a_watermark_before_1970_opens_the_first_window() {
+        assert_eq!(Watermark::at(-10_000).first_open_window(), 0);
+        assert_eq!(Watermark::BEGINNING.first_open_window(), 0);
+        assert!(!Watermark::at(59_999).closes(Window::from_ordinal(0)));
+        assert!(Watermark::at(60_000).closes(Window::from_ordinal(0)));
     }
 }

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{DemoArgs, JobArgs, ReplayArgs, RunArgs, SourceSpec};
 use super::progress::Display;
-use super::{demo as demo_stream, logging, sinks, sources, summary};
+use super::{demo as demo_stream, logging, sinks, sources, stalls, summary};
 use crate::admin;
 use crate::classify::Rules;
 use crate::error::Error;
@@ -120,6 +120,9 @@ impl Launch {
         if let Some(address) = self.admin_addr {
             let bound = runtime.block_on(admin::serve(address, &job))?;
             tracing::info!("version {}, metrics at http://{bound}/metrics", env!("CARGO_PKG_VERSION"));
+        }
+        if !self.is_bounded {
+            stalls::report(&runtime, &job);
         }
         // Rows and the display would run into each other on one terminal.
         let display = (!sinks::write_to_terminal(args)).then(|| Display::start(&job, total_extent(&inputs)));

@@ -8,6 +8,7 @@ mod logging;
 mod progress;
 mod sinks;
 mod sources;
+mod stalls;
 mod summary;
 
 use std::ffi::OsStr;

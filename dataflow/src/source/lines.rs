@@ -142,3 +142,81 @@ fn is_blank(line: &[u8]) -> bool {
     // Nearly every line begins with a brace.
     line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a splitter made of a file, in short: line number, length, and how it begins.
+    type Seen = Vec<(u64, u64, Vec<u8>)>;
+
+    fn split_in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Seen {
+        let mut lines = LineSplitter::default();
+        let mut seen = Vec::new();
+        let mut receive = |record: Record<'_>| match record.value {
+            Value::Whole(bytes) => seen.push((record.offset.0, bytes.len() as u64, bytes.to_vec())),
+            Value::Cut(kept, cut) => seen.push((record.offset.0, cut.length, kept.to_vec())),
+            Value::Null => unreachable!("files have no nulls"),
+        };
+        for piece in pieces {
+            let buffer = [lines.begun(), piece].concat();
+            lines.split(&buffer, &mut receive);
+        }
+        lines.finish(&mut receive);
+        seen
+    }
+
+    /// The rules, on a whole file at once.
+    fn naive(file: &[u8]) -> Seen {
+        let file = file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file);
+        let mut lines: Vec<&[u8]> = file.split(|&byte| byte == b'\n').collect();
+        if lines.last().is_some_and(|last| last.is_empty()) {
+            lines.pop();
+        }
+        let records = (1..).zip(lines).map(|(number, line)| (number, line.strip_suffix(b"\r").unwrap_or(line)));
+        records
+            .filter(|(_, record)| !is_blank(record))
+            .map(|(number, record)| {
+                (number, record.len() as u64, record[..record.len().min(MAX_RECORD_BYTES)].to_vec())
+            })
+            .collect()
+    }
+
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        let filler = prop_oneof![Just(b'x'), Just(b' '), Just(b'\r'), Just(0xEF_u8)];
+        prop_oneof![
+            6 => prop::collection::vec(prop_oneof![Just(b'{'), Just(b'\r'), Just(b' '), Just(b'\t'), Just(0xBB)], 0..6),
+            1 => (filler, MAX_RECORD_BYTES - 3..MAX_RECORD_BYTES + 4).prop_map(|(byte, len)| vec![byte; len]),
+        ]
+    }
+
+    fn file() -> impl Strategy<Value = Vec<u8>> {
+        let start = prop_oneof![Just(Vec::new()), Just(BYTE_ORDER_MARK.to_vec()), Just(b"\xEF\xBB".to_vec())];
+        let end = prop_oneof![Just(&b"\n"[..]), Just(&b"\r\n"[..])];
+        let lines = prop::collection::vec((line(), end).prop_map(|(line, end)| [&line[..], end].concat()), 0..6);
+        (start, lines, line()).prop_map(|(start, lines, last)| [start, lines.concat(), last].concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_pieces_in_which_a_file_comes_do_not_matter(file in file(), sizes in prop::collection::vec(1..70_000_usize, 1..8)) {
+            let mut rest = &file[..];
+            let pieces = sizes.iter().cycle().map_while(|&size| {
+                let (piece, behind) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+                rest = behind;
+                (!piece.is_empty()).then_some(piece)
+            });
+            prop_assert_eq!(split_in_pieces(pieces), naive(&file));
+        }
+    }
+
+    #[test]
+    fn a_file_may_come_byte_by_byte() {
+        let file = b"\xEF\xBB\xBF{\"a\":1}\r\n\r\n \n{}\n\rx\r";
+        assert_eq!(split_in_pieces(file.chunks(1)), naive(file));
+    }
+}
