@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
@@ -12,6 +13,9 @@ use tracing::{debug, error, info, warn};
 
 use super::msk_iam;
 
+/// How often a client says that no broker can be reached; it notices that several times a second.
+const ALL_DOWN_EVERY: Duration = Duration::from_secs(10);
+
 /// The context of every client: passes log lines on, remembers the last error, signs tokens for Amazon MSK.
 ///
 /// Callbacks run on the thread that polls the client, and only then.
@@ -19,6 +23,8 @@ use super::msk_iam;
 pub struct Context {
     aws_region: Option<String>,
     last_error: Mutex<Option<ClientError>>,
+    /// When it was last said that no broker can be reached.
+    all_down: Mutex<Option<Instant>>,
     /// The ends of the partitions, as the client's statistics last said.
     ends: Mutex<HashMap<i32, u64>>,
 }
@@ -47,7 +53,7 @@ impl Context {
     /// A context; `aws_region` is where tokens are valid, where the mechanism is OAUTHBEARER.
     #[must_use]
     pub fn new(aws_region: Option<String>) -> Self {
-        Context { aws_region, last_error: Mutex::default(), ends: Mutex::default() }
+        Context { aws_region, ..Context::default() }
     }
 
     /// The end of a partition of the consumer's topic, once it is known; statistics must be on.
@@ -60,6 +66,16 @@ impl Context {
     pub(super) fn take_error(&self) -> Option<ClientError> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+
+    /// Whether it is time to say that no broker can be reached.
+    fn is_all_down_news(&self) -> bool {
+        let mut said = self.all_down.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = said.is_none_or(|said| said.elapsed() >= ALL_DOWN_EVERY);
+        if is_news {
+            *said = Some(Instant::now());
+        }
+        is_news
+    }
 }
 
 impl ClientContext for Context {
@@ -71,6 +87,13 @@ impl ClientContext for Context {
         if facility == "CONFWARN" && message.contains("property and will be ignored by") {
             debug!(target: "librdkafka", facility, "{message}");
             return;
+        }
+        // A broker that hangs up on the first question is no error to the library, which only logs it. It is all there
+        // is to learn where the broker encrypts and we do not.
+        if facility == "FAIL" && message.contains("in state APIVERSION_QUERY") {
+            let reason = message.split_once("]: ").map_or(message, |(_thread, reason)| reason).to_owned();
+            let seen = ClientError { code: RDKafkaErrorCode::BrokerTransportFailure, reason };
+            self.last_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(seen);
         }
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
@@ -87,7 +110,9 @@ impl ClientContext for Context {
         let code = kafka_error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
         match code {
             RDKafkaErrorCode::Fatal => error!(target: "librdkafka", %code, "{reason}"),
-            RDKafkaErrorCode::AllBrokersDown => warn!(target: "librdkafka", %code, "{reason}"),
+            RDKafkaErrorCode::AllBrokersDown if self.is_all_down_news() => {
+                warn!(target: "librdkafka", %code, "{reason}");
+            }
             // The log line says the same.
             _ => debug!(target: "librdkafka", %code, "{reason}"),
         }

@@ -200,20 +200,24 @@ impl Inspector {
     }
 
     fn refused(&self, seen: &ClientError) -> Error {
-        let remedy = match seen.code {
-            RDKafkaErrorCode::SSL => "check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_FILE",
-            _ if seen.reason.contains("OAUTHBEARER") => "check the AWS credentials and what their identity may do",
-            _ => "check KAFKA_SASL_MECHANISM, the user name and the password",
+        let (failed, remedy) = match seen.code {
+            RDKafkaErrorCode::SSL => ("encrypt the connection", "check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_FILE"),
+            _ if seen.reason.contains("OAUTHBEARER") => {
+                ("log in", "check the AWS credentials and what their identity may do")
+            }
+            _ => ("log in", "check KAFKA_SASL_MECHANISM, the user name and the password"),
         };
-        Error::Unavailable(format!("cannot log in to Kafka at {}: {}; {remedy}", self.servers, seen.reason))
+        Error::Unavailable(format!("cannot {failed} to Kafka at {}: {}; {remedy}", self.servers, seen.reason))
     }
 
     fn unreachable(&self, limit: Duration, reason: &str) -> Error {
-        // A broker that encrypts and a client that does not (or the reverse) see each other as lost connections.
-        let also =
-            if reason.contains("SSL") || reason.contains("PLAINTEXT") { " and KAFKA_SECURITY_PROTOCOL" } else { "" };
+        // A broker that encrypts and a client that does not (or the reverse) see each other as lost connections, and so
+        // does a client that should log in and does not. Where no connection came about that is not the question.
+        let also = if reason.contains("in state CONNECT") { "" } else { " and KAFKA_SECURITY_PROTOCOL" };
+        let is_refused_plain = reason.contains("in state APIVERSION_QUERY") && !reason.contains("ssl://");
+        let hint = if is_refused_plain { " (perhaps it wants encryption)" } else { "" };
         Error::Unavailable(format!(
-            "cannot reach Kafka at {} within {} s: {reason}; check KAFKA_BOOTSTRAP_SERVERS{also}",
+            "cannot reach Kafka at {} within {} s: {reason}{hint}; check KAFKA_BOOTSTRAP_SERVERS{also}",
             self.servers,
             limit.as_secs()
         ))
@@ -252,6 +256,7 @@ fn create_command(servers: &str, topic: &str, partitions: u32) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::io::Read as _;
     use std::net::TcpListener;
 
     use rdkafka::mocking::MockCluster;
@@ -285,6 +290,22 @@ mod tests {
         assert!(text.starts_with(&format!("cannot reach Kafka at 127.0.0.1:{port} within 2 s: ")), "{text}");
         assert!(text.contains("refused") && text.ends_with("check KAFKA_BOOTSTRAP_SERVERS"), "{text}");
         assert!(started.elapsed() < Duration::from_secs(5));
+    }
+
+    #[test]
+    fn a_server_that_hangs_up_on_the_first_question_may_want_encryption() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut inspector = Inspector::connect(&at(listener.local_addr().unwrap().to_string())).unwrap();
+        // Lives as long as the test process.
+        std::thread::spawn(move || {
+            for mut connection in listener.incoming().flatten() {
+                let _ = connection.read(&mut [0; 1024]);
+            }
+        });
+        let error = inspector.partitions("events", Duration::from_secs(2)).unwrap_err();
+        let Error::Unavailable(text) = &error else { panic!("{error:?}") };
+        let remedy = " (perhaps it wants encryption); check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL";
+        assert!(text.ends_with(remedy), "{text}");
     }
 
     #[test]

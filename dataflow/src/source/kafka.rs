@@ -29,6 +29,11 @@ const RECORDS_A_READ: usize = 4_096;
 const BYTES_A_READ: usize = 256 << 10;
 /// How long a replay waits for records that the broker has said there are.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Errors, log lines and statistics of the client that are taken at a time. A lost broker makes several a second, and an
+/// idle partition is read about once a second: what is left over would be told long after the broker has come back.
+const EVENTS_A_LOOK: usize = 16;
+/// How often a reader looks for them: a look costs as much as some records.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Opens all partitions of `topic`, from their beginnings; bounded: up to the ends that they have now.
 ///
@@ -89,6 +94,7 @@ fn assign(
             queue,
             bounds: range.map(|(low, high)| Bounds { begin: offset(low), end: offset(high) }),
             waiting_since: None,
+            looked: None,
         });
     }
     discard_what_came_before_the_split(consumer, topic, &list)?;
@@ -124,6 +130,8 @@ pub struct KafkaReader {
     /// Where a replay begins and ends; none: it goes on.
     bounds: Option<Bounds>,
     waiting_since: Option<Instant>,
+    /// When the client was last looked after.
+    looked: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -155,15 +163,42 @@ impl KafkaReader {
             Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::Fatal,
-            ) => Err(unavailable(topic, error)),
+                | RDKafkaErrorCode::UnknownPartition,
+            ) => Err(Error::Unavailable(format!(
+                "topic {topic} has gone, or partitions of it have; was it deleted? create it and start again"
+            ))),
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::Fatal) => {
+                Err(unavailable(topic, error))
+            }
+            // The client's own log lines say which broker is lost, and why.
+            Some(
+                RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve,
+            ) => Ok(()),
             _ => {
                 tracing::warn!(topic, partition, %error, "reading from kafka; the client tries again");
                 Ok(())
             }
         }
+    }
+
+    /// Takes what comes by the consumer's own queue, one thing for each poll: errors, log lines, statistics, the wish for a
+    /// new token.
+    fn look_after_the_client(&self) -> Result<(), Error> {
+        for _ in 0..EVENTS_A_LOOK {
+            match self.consumer.poll(Duration::ZERO) {
+                None => {}
+                Some(Err(error)) => self.judge(&error)?,
+                Some(Ok(message)) => {
+                    return Err(Error::Internal(format!(
+                        "record {} of partition {} of topic {} came outside of its queue; please report it",
+                        message.offset(),
+                        message.partition(),
+                        self.topic
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A replay knows that there is more: it does not wait for it for ever.
@@ -197,21 +232,12 @@ impl PartitionReader for KafkaReader {
         shared: &Partition,
         receive: &mut impl FnMut(Record<'_>),
     ) -> Result<Progress, Error> {
-        // Errors, statistics and new tokens come by the consumer's own queue.
-        match self.consumer.poll(Duration::ZERO) {
-            None => {}
-            Some(Err(error)) => self.judge(&error)?,
-            Some(Ok(message)) => {
-                return Err(Error::Internal(format!(
-                    "record {} of partition {} of topic {} came outside of its queue; please report it",
-                    message.offset(),
-                    message.partition(),
-                    self.topic
-                )));
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            self.looked = Some(Instant::now());
+            self.look_after_the_client()?;
+            if let Some(end) = self.consumer.context().end_offset(self.partition) {
+                shared.end.fetch_max(end, Ordering::Relaxed);
             }
-        }
-        if let Some(end) = self.consumer.context().end_offset(self.partition) {
-            shared.end.fetch_max(end, Ordering::Relaxed);
         }
         if let Some(Bounds { end, .. }) = self.bounds {
             shared.end.store(end, Ordering::Relaxed);

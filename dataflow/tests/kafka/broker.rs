@@ -25,6 +25,28 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(15);
 /// A running broker. It ends with the test process, also after a panic or a kill: the script watches the process.
 pub(crate) struct Broker {
     bootstrap: String,
+    secure: Option<Secure>,
+}
+
+/// The broker's second listener, which encrypts and wants a login.
+pub(crate) struct Secure {
+    variables: Vec<(String, String)>,
+}
+
+impl Secure {
+    /// All variables that the program needs to reach it: address, login by SCRAM-SHA-512, authority.
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// One of them.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        let found = self.variables.iter().find(|(variable, _)| variable == name);
+        &found.unwrap_or_else(|| panic!("secure.env has no {name}")).1
+    }
 }
 
 /// The broker of this test process, or `None` where Kafka cannot run; why is then said once on standard error.
@@ -44,6 +66,11 @@ impl Broker {
     /// The address for `bootstrap.servers`.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The listener that encrypts; none when the broker is one of `KAFKA_TEST_BOOTSTRAP`.
+    pub(crate) fn secure(&self) -> Option<&Secure> {
+        self.secure.as_ref()
     }
 
     /// A client configuration that knows the broker and nothing else.
@@ -74,13 +101,13 @@ impl Broker {
 
 fn start() -> Result<Option<Broker>, String> {
     if let Ok(bootstrap) = env::var("KAFKA_TEST_BOOTSTRAP") {
-        return Ok(Some(Broker { bootstrap }));
+        return Ok(Some(Broker { bootstrap, secure: None }));
     }
     // Not deleted here once the broker runs: a static is never dropped. The script's watcher does it when this process
     // is gone.
     let folder = tempfile::Builder::new().prefix("footfall-kafka.").tempdir().map_err(|error| error.to_string())?;
     let output = Command::new(SCRIPT)
-        .arg("start")
+        .args(["start", "--secure"])
         .arg("--dir")
         .arg(folder.path())
         .arg("--watch-pid")
@@ -89,8 +116,12 @@ fn start() -> Result<Option<Broker>, String> {
         .output()
         .map_err(|error| format!("cannot run {SCRIPT}: {error}"))?;
     if output.status.success() {
-        let _ = folder.keep();
-        return Ok(Some(Broker { bootstrap: String::from_utf8_lossy(&output.stdout).trim().to_owned() }));
+        let folder = folder.keep();
+        let bootstrap = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let text = std::fs::read_to_string(folder.join("secure.env")).map_err(|error| error.to_string())?;
+        let variables = text.lines().filter_map(|line| line.split_once('='));
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        return Ok(Some(Broker { bootstrap, secure: Some(Secure { variables }) }));
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let reason = said.trim().trim_start_matches("kafka: ");

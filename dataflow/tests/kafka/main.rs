@@ -10,4 +10,5 @@ mod harness;
 mod program;
 mod replay;
 mod run;
+mod security;
 mod topics;
