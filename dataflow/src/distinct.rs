@@ -129,12 +129,9 @@ impl UniqueUsers {
         let product = self.product_index(product);
         let UniqueUsers { pairs, user_ids, product_hashes, .. } = self;
         let is_same = |pair: &Pair| pair.product == product && pair.user(user_ids) == user;
-        if pairs.find(hash, is_same).is_some() {
-            return false;
-        }
-        let pair = Pair::new(product, user, user_ids);
         let rehash = |pair: &Pair| pair.placement(product_hashes, user_ids);
-        pairs.insert_unique(hash, pair, rehash);
+        let Entry::Vacant(place) = pairs.entry(hash, is_same, rehash) else { return false };
+        place.insert(Pair::new(product, user, user_ids));
         self.counts[product as usize] += 1;
         true
     }
