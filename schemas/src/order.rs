@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::EventTime;
 use crate::wire::is_id;
@@ -12,7 +12,7 @@ use crate::wire::is_id;
 ///
 /// Reading refuses events that contradict themselves: see the fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "WrittenOrderEvent")]
+#[serde(deny_unknown_fields, remote = "Self")]
 pub struct OrderEvent {
     /// Identifies the event; a repeated delivery carries the same id.
     pub event_id: String,
@@ -46,54 +46,30 @@ pub struct OrderEvent {
     pub timestamp: EventTime,
 }
 
-/// The fields of an [`OrderEvent`] as read, before they are checked.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenOrderEvent {
-    event_id: String,
-    event_type: OrderEventType,
-    order_id: String,
-    group_id: String,
-    customer_id: String,
-    user_id: String,
-    product_id: String,
-    quantity: u32,
-    unit_price: Money,
-    total_price: Money,
-    currency: String,
-    status: OrderStatus,
-    version: u64,
-    created_at: EventTime,
-    timestamp: EventTime,
+// Serde's own derivations become functions of the type (`remote`), so that reading can be checked once it is done.
+impl Serialize for OrderEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        OrderEvent::serialize(self, serializer)
+    }
 }
 
-impl TryFrom<WrittenOrderEvent> for OrderEvent {
-    type Error = String;
+impl<'de> Deserialize<'de> for OrderEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let event = OrderEvent::deserialize(deserializer)?;
+        event.check().map_err(D::Error::custom)?;
+        Ok(event)
+    }
+}
 
-    fn try_from(written: WrittenOrderEvent) -> Result<Self, String> {
-        let WrittenOrderEvent {
-            event_id,
-            event_type,
-            order_id,
-            group_id,
-            customer_id,
-            user_id,
-            product_id,
-            quantity,
-            unit_price,
-            total_price,
-            currency,
-            status,
-            version,
-            created_at,
-            timestamp,
-        } = written;
+impl OrderEvent {
+    fn check(&self) -> Result<(), String> {
+        let OrderEvent { customer_id, user_id, quantity, unit_price, total_price, currency, .. } = self;
         let ids = [
-            ("event_id", &event_id),
-            ("order_id", &order_id),
-            ("group_id", &group_id),
-            ("customer_id", &customer_id),
-            ("product_id", &product_id),
+            ("event_id", &self.event_id),
+            ("order_id", &self.order_id),
+            ("group_id", &self.group_id),
+            ("customer_id", customer_id),
+            ("product_id", &self.product_id),
         ];
         if let Some((name, _)) = ids.iter().find(|(_, id)| !is_id(id)) {
             return Err(format!("{name} is not a string of 1 to 256 bytes"));
@@ -101,34 +77,18 @@ impl TryFrom<WrittenOrderEvent> for OrderEvent {
         if user_id != customer_id {
             return Err(format!("user_id {user_id:?} is not customer_id {customer_id:?}; they are the same person"));
         }
-        if quantity == 0 || version == 0 {
+        if *quantity == 0 || self.version == 0 {
             return Err("quantity or version is 0; both count from 1".to_owned());
         }
         if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
             return Err(format!("currency {currency:?} is not a code of three capitals such as EUR"));
         }
-        if unit_price.minor_units < 0 || unit_price.checked_mul(quantity) != Some(total_price) {
+        if unit_price.minor_units < 0 || unit_price.checked_mul(*quantity) != Some(*total_price) {
             return Err(format!(
                 "total_price {total_price} is not {quantity} times unit_price {unit_price}, from 0 up"
             ));
         }
-        Ok(OrderEvent {
-            event_id,
-            event_type,
-            order_id,
-            group_id,
-            customer_id,
-            user_id,
-            product_id,
-            quantity,
-            unit_price,
-            total_price,
-            currency,
-            status,
-            version,
-            created_at,
-            timestamp,
-        })
+        Ok(())
     }
 }
 
@@ -251,13 +211,13 @@ impl FromStr for Money {
 }
 
 impl Serialize for Money {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Money {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
