@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemas::{EventTime, RawEvent, Reason, Window};
 
 use crate::clock;
+use crate::duration::millis;
 use crate::partitions::Watermark;
 
 /// What the rules of time and type depend on.
@@ -117,9 +118,4 @@ impl Classifier {
     pub const fn span(&self) -> Option<EventSpan> {
         self.span
     }
-}
-
-/// A duration as signed milliseconds; the command line refuses what does not fit.
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(EventTime::MAX.millis())
 }

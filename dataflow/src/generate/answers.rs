@@ -10,8 +10,9 @@ use std::path::Path;
 use schemas::{EventTime, Reason, ResultRow, Window};
 use serde::Serialize;
 
-use super::shape::{Shape, millis};
+use super::shape::Shape;
 use super::stream::{Content, Generated};
+use crate::duration::millis;
 use crate::error::Error;
 use crate::output::Output;
 

@@ -160,11 +160,6 @@ impl Shape {
     }
 }
 
-/// A duration that [`Shape::validate`] has found to be at most a year, in milliseconds.
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn usage(sentence: String) -> Error {
     Error::Usage(sentence)
 }

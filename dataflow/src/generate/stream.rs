@@ -9,7 +9,8 @@ use schemas::{EventTime, Reason, Window};
 use super::layout::{self, Event, TimeWriter};
 use super::malformed;
 use super::placement::Placement;
-use super::shape::{Shape, millis};
+use super::shape::Shape;
+use crate::duration::millis;
 use crate::error::Error;
 
 /// How far behind the last closed window's end late events are dated: up to five windows.

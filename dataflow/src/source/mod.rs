@@ -4,6 +4,7 @@
 //! the [operator] turns them into blocks of events and into quarantined records.
 
 pub mod file;
+mod intake;
 pub mod kafka;
 pub mod lines;
 pub mod operator;

@@ -1,12 +1,9 @@
 //! The source: reads a worker's partitions, decodes and classifies their records, and makes time pass.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use schemas::{MAX_RECORD_BYTES, Reason};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
@@ -14,13 +11,15 @@ use timely::dataflow::operators::generic::{OutputBuilder, OutputBuilderSession};
 use timely::dataflow::{Scope, StreamVec};
 use timely::scheduling::Activator;
 
-use super::{PartitionReader, Progress, Record, Value};
+use super::intake::Intake;
+use super::{PartitionReader, Progress};
 use crate::block::{Block, BlockBuilder};
-use crate::classify::{Classifier, Rules, Timing};
+use crate::classify::{Classifier, Rules};
 use crate::control::{Control, IN_FLIGHT_LIMIT_BYTES};
 use crate::distinct::Time;
-use crate::partitions::{Partition, Partitions, Watermark};
-use crate::record::{Cut, PartitionId, Quarantined, Verdict};
+use crate::duration::millis;
+use crate::partitions::{Partitions, Watermark};
+use crate::record::{PartitionId, Quarantined};
 
 /// How long the source may keep the worker before the other operators get their turn.
 const TURN: Duration = Duration::from_millis(2);
@@ -224,27 +223,20 @@ impl<R: PartitionReader> Source<R> {
     ) -> Result<bool, crate::error::Error> {
         let Reading { id, reader, classifier, is_finished } = &mut self.readers[index];
         let partition = self.partitions.get(*id);
-        let mut intake = Intake {
-            partition,
-            classifier,
-            blocks: &mut self.blocks,
-            quarantined: self.settings.keeps_quarantined.then(Vec::new),
-            tally: Tally::default(),
-        };
+        let mut intake = Intake::new(partition, classifier, &mut self.blocks, self.settings.keeps_quarantined);
         let progress = reader.read(&mut self.scratch, partition, &mut |record| intake.take(&record))?;
-        let Intake { tally, quarantined: kept, .. } = intake;
-        tally.add_to(partition);
+        let (received, kept) = intake.finish();
 
         let [blocks_capability, quarantined_capability] = capabilities else { return Ok(false) };
         for block in self.blocks.take(*id) {
             self.control.sent(self.worker, block.bytes());
             blocks.session(blocks_capability).give(block);
         }
-        if let Some(records) = kept.filter(|records| !records.is_empty()) {
-            let bytes = records.iter().map(Quarantined::bytes).sum();
+        if !kept.is_empty() {
+            let bytes = kept.iter().map(Quarantined::bytes).sum();
             self.control.sent(self.worker, bytes);
             let origin = u32::try_from(self.worker).unwrap_or(u32::MAX);
-            quarantined.session(quarantined_capability).give(QuarantineBatch { origin, bytes, records });
+            quarantined.session(quarantined_capability).give(QuarantineBatch { origin, bytes, records: kept });
         }
         let mut must_wake =
             classifier.span().is_some_and(|span| self.partitions.advance(*id, classifier.watermark(), span));
@@ -255,7 +247,7 @@ impl<R: PartitionReader> Source<R> {
         if must_wake {
             self.control.wake_all();
         }
-        Ok(tally.received > 0 || progress == Progress::Ready)
+        Ok(received > 0 || progress == Progress::Ready)
     }
 
     /// Lets this worker's time pass to the job watermark; a bounded input that is read to its end lets go of time.
@@ -272,92 +264,7 @@ impl<R: PartitionReader> Source<R> {
     }
 }
 
-/// Takes the records of one read.
-struct Intake<'a> {
-    partition: &'a Partition,
-    classifier: &'a mut Classifier,
-    blocks: &'a mut BlockBuilder,
-    quarantined: Option<Vec<Quarantined>>,
-    tally: Tally,
-}
-
-impl Intake<'_> {
-    fn take(&mut self, record: &Record<'_>) {
-        self.tally.received += 1;
-        let decoded = match record.value {
-            Value::Whole(bytes) => schemas::decode(bytes),
-            Value::Null => Err(Reason::Empty),
-            Value::Cut(..) => Err(Reason::TooLarge),
-        };
-        let event = match decoded {
-            Ok(event) => event,
-            Err(reason) => return self.reject(record, reason),
-        };
-        match self.classifier.judge(&event, record.time_millis) {
-            Timing::OnTime(window) => self.blocks.push(&event, window),
-            Timing::Filtered => self.tally.filtered += 1,
-            Timing::Rejected(reason) => self.reject(record, reason),
-            Timing::Late { lateness_millis } => {
-                self.tally.late += 1;
-                self.quarantine(record, Verdict::Late { event_millis: event.timestamp.millis(), lateness_millis });
-            }
-        }
-    }
-
-    fn reject(&mut self, record: &Record<'_>, reason: Reason) {
-        self.tally.rejected[reason as usize] += 1;
-        self.quarantine(record, Verdict::Rejected(reason));
-    }
-
-    fn quarantine(&mut self, record: &Record<'_>, verdict: Verdict) {
-        let Some(quarantined) = &mut self.quarantined else { return };
-        let (value, cut) = match record.value {
-            Value::Null => (None, None),
-            Value::Whole(bytes) if bytes.len() > MAX_RECORD_BYTES => {
-                let cut = Cut { length: bytes.len() as u64, sha256: Sha256::digest(bytes).into() };
-                (Some(bytes[..MAX_RECORD_BYTES].to_vec()), Some(cut))
-            }
-            Value::Whole(bytes) => (Some(bytes.to_vec()), None),
-            Value::Cut(kept, cut) => (Some(kept.to_vec()), Some(cut)),
-        };
-        quarantined.push(Quarantined {
-            verdict,
-            source: self.partition.source.clone(),
-            partition: self.partition.id,
-            offset: record.offset,
-            key: record.message.and_then(super::Message::key),
-            headers: record.message.map(super::Message::headers).unwrap_or_default(),
-            value,
-            cut,
-        });
-    }
-}
-
-/// Counts of one read, added to the partition's totals in one go.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    received: u64,
-    late: u64,
-    filtered: u64,
-    rejected: [u64; Reason::ALL.len()],
-}
-
-impl Tally {
-    fn add_to(&self, partition: &Partition) {
-        partition.received.fetch_add(self.received, Ordering::Relaxed);
-        partition.late.fetch_add(self.late, Ordering::Relaxed);
-        partition.filtered.fetch_add(self.filtered, Ordering::Relaxed);
-        for (reason, records) in Reason::ALL.into_iter().zip(self.rejected).filter(|(_, records)| *records > 0) {
-            partition.add_rejected(reason, records);
-        }
-    }
-}
-
 /// The first window that may still get events from this worker.
 fn window_of(capabilities: &[Capability<Time>]) -> Time {
     capabilities.first().map_or(0, |capability| *capability.time())
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
