@@ -142,3 +142,20 @@ fn a_folder_on_standard_input_cannot_be_read() {
     let program = place.dataflow(["replay", "--source", "-"]).stdin(folder);
     program.run().fails(74, "cannot read standard input: Is a directory");
 }
+
+#[test]
+fn more_files_than_a_shell_lets_a_program_open_are_read_all_the_same() {
+    let place = Place::new();
+    place.folder("many");
+    for file in 0..200 {
+        place.write(&format!("many/{file:03}.ndjson"), event(&format!("u{file}"), "a", "12:00:00"));
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", r#"ulimit -S -n 64 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_dataflow"), "replay", "--source"])
+        .arg(format!("file:{}", place.path("many").display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), row("a", 0, 200));
+}
