@@ -15,7 +15,7 @@ use crate::record::PartitionId;
 
 /// Event time up to which a stream is complete, in milliseconds since the Unix epoch.
 ///
-/// `BEGINNING` before the first event, `END` after the last. Unlike an [`EventTime`](schemas::EventTime) it may lie
+/// `BEGINNING` before the first event, `END` after the last. Unlike an [`EventTime`] it may lie
 /// before 1970, as it trails the events by the out-of-orderness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Watermark(i64);
