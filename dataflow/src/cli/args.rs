@@ -82,7 +82,8 @@ impl Default for DemoArgs {
 #[derive(Args, Clone, Debug)]
 pub(super) struct JobArgs {
     /// Where events come from: `kafka`, `file:PATH` (a file, a pipe, a folder or a glob pattern; each file is a
-    /// partition, in the order of paths; .gz and .zst are decompressed) or `-` (standard input).
+    /// partition, in the order of paths) or `-` (standard input). What is compressed with gzip or Zstandard is
+    /// decompressed.
     #[arg(long, env = "FOOTFALL_SOURCE", value_name = "SOURCE", default_value = "kafka")]
     pub(super) source: SourceSpec,
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use timely::scheduling::SyncActivator;
 
+use super::compression::{Stream, decompressed_file, read_error};
 use super::lines::LineSplitter;
 use super::{PartitionReader, Progress, Record};
 use crate::error::Error;
@@ -16,51 +17,24 @@ use crate::partitions::Partition;
 /// How much is read at a time: large enough that a system call does not show, small enough to stay in the cache.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// Reads a regular file; `.gz` and `.zst` are decompressed.
+/// Reads a regular file; a compressed one is decompressed.
 pub struct FileReader {
     path: PathBuf,
-    input: Option<Box<dyn Read + Send>>,
-    compression: Compression,
+    input: Option<Stream>,
     bytes_read: Arc<AtomicU64>,
     lines: LineSplitter,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compression {
-    None,
-    Gzip,
-    Zstandard,
 }
 
 impl FileReader {
     /// A reader of the file at `path`, which is opened when the job starts.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        let compression = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("gz") => Compression::Gzip,
-            Some("zst") => Compression::Zstandard,
-            _ => Compression::None,
-        };
-        FileReader { path, input: None, compression, bytes_read: Arc::default(), lines: LineSplitter::default() }
+        FileReader { path, input: None, bytes_read: Arc::default(), lines: LineSplitter::default() }
     }
 
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+    fn open(&self) -> io::Result<Stream> {
         let file = CountedFile { file: File::open(&self.path)?, bytes_read: Arc::clone(&self.bytes_read) };
-        Ok(match self.compression {
-            Compression::None => Box::new(file),
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(file)),
-            Compression::Zstandard => Box::new(zstd::Decoder::new(file)?),
-        })
-    }
-
-    fn read_error(&self, error: &io::Error) -> Error {
-        let path = self.path.display();
-        // An operating system's error has a number; the others come from the decompressor.
-        if self.compression == Compression::None || error.raw_os_error().is_some() {
-            Error::Io(format!("cannot read {path}: {error}"))
-        } else {
-            Error::BadData(format!("cannot decompress {path}: {error}; the file is damaged or cut off"))
-        }
+        decompressed_file(&self.path, Box::new(file))
     }
 }
 
@@ -83,7 +57,7 @@ impl PartitionReader for FileReader {
         let len = match input.read(&mut scratch[begun..]) {
             Ok(len) => len,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Progress::Ready),
-            Err(error) => return Err(self.read_error(&error)),
+            Err(error) => return Err(read_error(&self.path.display().to_string(), &error)),
         };
         shared.bytes_read.store(self.bytes_read.load(Ordering::Relaxed), Ordering::Relaxed);
         if len == 0 {

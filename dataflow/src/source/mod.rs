@@ -3,6 +3,7 @@
 //! A [`PartitionReader`] yields the records of one partition, in order, a bounded number at a time and without waiting;
 //! the [operator] turns them into blocks of events and into quarantined records.
 
+mod compression;
 pub mod file;
 mod intake;
 pub mod kafka;

@@ -8,6 +8,7 @@ use std::thread;
 
 use timely::scheduling::SyncActivator;
 
+use super::compression::{Stream, decompressed, read_error};
 use super::file::open_error;
 use super::lines::LineSplitter;
 use super::{PartitionReader, Progress, Record};
@@ -30,7 +31,7 @@ pub struct PipeReader {
 enum Origin {
     StandardInput,
     Path(PathBuf),
-    Stream(Option<Box<dyn Read + Send>>),
+    Stream(Option<Stream>),
 }
 
 impl PipeReader {
@@ -48,7 +49,7 @@ impl PipeReader {
 
     /// Reads any stream, such as a generator of events.
     #[must_use]
-    pub fn stream(stream: Box<dyn Read + Send>) -> Self {
+    pub fn stream(stream: Stream) -> Self {
         Self::new(Origin::Stream(Some(stream)))
     }
 
@@ -69,7 +70,7 @@ impl PartitionReader for PipeReader {
     fn start(&mut self, wake: &SyncActivator) -> Result<(), Error> {
         let (sender, receiver) = mpsc::sync_channel(CHUNKS);
         let wake = wake.clone();
-        let stream: Box<dyn Read + Send> = match &mut self.origin {
+        let stream: Stream = match &mut self.origin {
             Origin::StandardInput => Box::new(io::stdin()),
             // A named pipe opens only once it has a writer: that too is for the thread to wait for.
             Origin::Path(path) => {
@@ -103,7 +104,7 @@ impl PartitionReader for PipeReader {
                 self.lines.split(scratch, receive);
                 Ok(Progress::Ready)
             }
-            Ok(Err(error)) => Err(Error::Io(format!("cannot read {}: {error}", self.name()))),
+            Ok(Err(error)) => Err(read_error(&self.name(), &error)),
             Err(TryRecvError::Empty) => Ok(Progress::Waiting),
             Err(TryRecvError::Disconnected) => {
                 self.lines.finish(receive);
@@ -114,12 +115,23 @@ impl PartitionReader for PipeReader {
     }
 }
 
-/// Reads until the end of the stream, or until nobody wants its chunks any more.
-fn pump(mut stream: Box<dyn Read + Send>, chunks: SyncSender<io::Result<Vec<u8>>>, wake: &SyncActivator) {
+/// Hands on what a stream has until it ends, breaks, or nobody wants its chunks any more.
+fn pump(stream: Stream, chunks: SyncSender<io::Result<Vec<u8>>>, wake: &SyncActivator) {
+    match decompressed(stream) {
+        Ok(stream) => forward(stream, &chunks, wake),
+        // A reader that has gone does not mind.
+        Err(error) => drop(chunks.send(Err(error))),
+    }
+    // The end is seen as a closed channel: it must be closed before the worker is woken to look.
+    drop(chunks);
+    let _ = wake.activate();
+}
+
+fn forward(mut stream: Stream, chunks: &SyncSender<io::Result<Vec<u8>>>, wake: &SyncActivator) {
     loop {
         let mut chunk = vec![0; CHUNK_BYTES];
         let read = match stream.read(&mut chunk) {
-            Ok(0) => break,
+            Ok(0) => return,
             Ok(len) => {
                 chunk.truncate(len);
                 Ok(chunk)
@@ -129,14 +141,11 @@ fn pump(mut stream: Box<dyn Read + Send>, chunks: SyncSender<io::Result<Vec<u8>>
         };
         let is_broken = read.is_err();
         if chunks.send(read).is_err() || is_broken {
-            break;
+            return;
         }
         // A worker that has left needs no waking.
         let _ = wake.activate();
     }
-    // The end is seen as a closed channel: it must be closed before the worker is woken to look.
-    drop(chunks);
-    let _ = wake.activate();
 }
 
 struct LazyFile {

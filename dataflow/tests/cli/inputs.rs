@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::fixtures::{event, generated, gzip, row, three_events, three_events_rows};
+use crate::fixtures::{event, generated, gzip, row, three_events, three_events_rows, zstandard};
 use crate::harness::Place;
 
 #[test]
@@ -158,4 +158,20 @@ fn more_files_than_a_shell_lets_a_program_open_are_read_all_the_same() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert_eq!(String::from_utf8_lossy(&output.stdout), row("a", 0, 200));
+}
+
+#[test]
+fn compressed_events_are_known_by_how_they_begin_where_there_is_no_name() {
+    for compressed in [gzip(three_events().as_bytes()), zstandard(three_events().as_bytes())] {
+        let place = Place::new();
+        let ended = place.dataflow(["replay", "--source", "-"]).run_with_input(compressed.clone()).succeeds();
+        assert_eq!(ended.stdout(), three_events_rows());
+
+        place.write("events.ndjson", &compressed);
+        assert_eq!(place.replay("file:events.ndjson", &[]).succeeds().stdout(), three_events_rows());
+
+        let cut_off = compressed[..compressed.len() - 9].to_vec();
+        let ended = place.dataflow(["replay", "--source", "-"]).run_with_input(cut_off);
+        ended.fails(65, "cannot decompress standard input");
+    }
 }
