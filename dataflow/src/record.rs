@@ -104,11 +104,16 @@ impl Quarantined {
 }
 
 impl Quarantined {
+    /// How long its own key and headers are together, in bytes.
+    #[must_use]
+    pub fn key_and_headers_bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len));
+        self.key.as_ref().map_or(0, Vec::len) + headers.sum::<usize>()
+    }
+
     /// About how much memory the record takes, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let headers: usize =
-            self.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len)).sum();
-        size_of::<Self>() + self.value.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, Vec::len) + headers
+        size_of::<Self>() + self.value.as_ref().map_or(0, Vec::len) + self.key_and_headers_bytes()
     }
 }

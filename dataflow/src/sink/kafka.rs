@@ -85,7 +85,8 @@ impl Sink for KafkaSink {
                 Verdict::Late { .. } => &self.topics.late,
             };
             // The original's key, so that a record keeps its place among those of its user.
-            self.producer.send(to, None, record.key.as_deref(), record.value.as_deref(), Some(headers(record)))?;
+            let key = record.key.as_deref().filter(|_| is_carried(record));
+            self.producer.send(to, None, key, record.value.as_deref(), Some(headers(record)))?;
         }
         self.producer.flush()?;
         self.metrics.acknowledge_quarantined(records.len());
@@ -97,11 +98,25 @@ impl Sink for KafkaSink {
     }
 }
 
+/// A record's own key and headers: with the value, of which at most 64 KiB are kept, and our headers, they fit into the
+/// megabyte that a topic takes by default.
+const MAX_CARRIED_BYTES: usize = 512 << 10;
+
+/// Whether the record's own key and headers are carried on. No record may stop the job, so one whose topic takes more than
+/// those of the late and rejected records goes without them.
+fn is_carried(record: &Quarantined) -> bool {
+    record.key_and_headers_bytes() <= MAX_CARRIED_BYTES
+}
+
 /// The record's own headers, then ours.
 fn headers(record: &Quarantined) -> OwnedHeaders {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len() + 8);
-    for (key, value) in &record.headers {
-        headers = headers.insert(Header { key, value: value.as_deref() });
+    if is_carried(record) {
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header { key, value: value.as_deref() });
+        }
+    } else {
+        headers = with(headers, header::LEFT_OUT_BYTES, &record.key_and_headers_bytes().to_string());
     }
     let reason = match record.verdict {
         Verdict::Rejected(reason) => reason.code(),

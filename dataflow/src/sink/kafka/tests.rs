@@ -144,6 +144,23 @@ fn quarantined_records_keep_bytes_key_and_headers_and_gain_ours_behind_them() {
 }
 
 #[test]
+fn a_record_whose_own_key_and_headers_would_not_fit_goes_without_them() {
+    let (_cluster, args) = cluster();
+    let (mut sink, _) = connect(&args);
+    let own = Quarantined {
+        key: Some(vec![b'k'; 400_000]),
+        headers: vec![("trace".to_owned(), Some(vec![b'h'; 600_000]))],
+        ..quarantined(Verdict::Rejected(Reason::NotJson))
+    };
+    sink.write_quarantined(std::slice::from_ref(&own)).unwrap();
+
+    let stored = read(&args, &Topics::default().rejected);
+    let [stored] = &stored[..] else { panic!("{} records", stored.len()) };
+    assert_eq!((&stored.key, &stored.value), (&None, &own.value));
+    assert_eq!(stored.headers[0], text("footfall-left-out-bytes", "1000005"));
+}
+
+#[test]
 fn a_null_value_stays_null_and_an_empty_one_stays_empty() {
     let (_cluster, args) = cluster();
     let (mut sink, _) = connect(&args);
