@@ -13,7 +13,8 @@ use crate::partitions::Watermark;
 pub struct Rules {
     /// By how much events of a partition may be out of order before they are late.
     pub out_of_orderness: Duration,
-    /// How far an event may be dated after its record, or, where records have no time, after the clock; `None`: any distance.
+    /// How far an event may be dated after its record, or, where records have no time, after the clock; `None`: any
+    /// distance.
     pub max_future_skew: Option<Duration>,
     /// The event types to be counted; empty: all.
     pub event_types: Vec<String>,

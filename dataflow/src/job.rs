@@ -94,7 +94,7 @@ impl Job {
         let plan = Plan {
             job: self.clone(),
             readers: Mutex::new(spread_over_workers(readers, self.control.workers())),
-            settings: SourceSettings { keeps_quarantined: !quarantine_sinks.is_empty(), ..settings },
+            settings,
             row_sinks,
             quarantine_sinks,
         };
@@ -161,8 +161,16 @@ impl<R: PartitionReader> Plan<R> {
         worker.dataflow::<Time, _, _>(|scope| {
             let acknowledged = progress.clone();
             let acknowledged = move || first_unacknowledged(&acknowledged);
-            let Sources { blocks, quarantined } =
-                source(scope, readers, &self.settings, Arc::clone(control), Arc::clone(partitions), acknowledged);
+            let keeps_quarantined = !self.quarantine_sinks.is_empty();
+            let Sources { blocks, quarantined } = source(
+                scope,
+                readers,
+                &self.settings,
+                keeps_quarantined,
+                Arc::clone(control),
+                Arc::clone(partitions),
+                acknowledged,
+            );
             let increments =
                 distinct(blocks, Arc::clone(control), Arc::clone(partitions), Arc::clone(windows), metrics);
             let viewers = increments.as_collection();

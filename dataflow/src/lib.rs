@@ -3,10 +3,11 @@
 //! # The idea
 //!
 //! Events carry the time at which they happened. They come in partitions, roughly in order, and each partition has a
-//! **[watermark](partitions::Watermark)**: the time up to which its events are taken to be complete. The job's watermark is that of
-//! the slowest partition. When it passes the end of a **[window](schemas::Window)** of one minute, the window's counts are final and
-//! are written; an event that comes after its own partition's watermark has passed its window is **late** and is kept, not counted.
-//! So the same partitions give the same rows, whatever the number of workers and the order in which partitions are read.
+//! **[watermark](partitions::Watermark)**: the time up to which its events are taken to be complete. The job's
+//! watermark is that of the slowest partition. When it passes the end of a **[window](schemas::Window)** of one minute,
+//! the window's counts are final and are written; an event that comes after its own partition's watermark has passed
+//! its window is **late** and is kept, not counted. So the same partitions give the same rows, whatever the number of
+//! workers and the order in which partitions are read.
 //!
 //! # As the data flows
 //!
@@ -20,10 +21,10 @@
 //! | counts, and what else can be seen in them, as differential collections | [`views`] |
 //! | rows, late and rejected records are written and acknowledged | [`sink`] |
 //!
-//! [`job`] wires the steps into one timely dataflow on every worker. Its timestamp is the window's ordinal, and its frontier is the
-//! job's watermark: time in the dataflow is event time, rounded to windows. What workers must know of each other outside of
-//! event time is in [`partitions`], [`windows`] and [`control`]. [`generate`] makes streams whose results are known, and [`cli`] is
-//! the program.
+//! [`job`] wires the steps into one timely dataflow on every worker. Its timestamp is the window's ordinal, and its
+//! frontier is the job's watermark: time in the dataflow is event time, rounded to windows. What workers must know of
+//! each other outside of event time is in [`partitions`], [`windows`] and [`control`]. [`generate`] makes streams whose
+//! results are known, and [`cli`] is the program.
 
 pub mod admin;
 pub mod block;

@@ -57,7 +57,8 @@ pub mod header {
     pub const WINDOW_START: &str = "footfall-window-start";
     /// Late records: by how many milliseconds the watermark had passed the window's end.
     pub const LATENESS_MS: &str = "footfall-lateness-ms";
-    /// Records whose own key and headers are longer than 512 KiB together and are left out: how long, in bytes, in decimal.
+    /// Records whose own key and headers are longer than 512 KiB together and are left out: how long, in bytes, in
+    /// decimal.
     pub const LEFT_OUT_BYTES: &str = "footfall-left-out-bytes";
     /// Records cut at 64 KiB: the full length in bytes.
     pub const ORIGINAL_LENGTH: &str = "footfall-original-length";

@@ -82,7 +82,8 @@ impl<'de> Deserialize<'de> for EventTime {
 /// One minute of event time, aligned to the Unix epoch: `[start, end)`.
 ///
 /// Windows tumble: every event time lies in exactly one. A window is its ordinal, the number of whole
-/// minutes between the epoch and its start, which also serves the dataflow as its timestamp.
+/// minutes between the epoch and its start, which also serves the dataflow as its timestamp. Serde writes that ordinal,
+/// for workers among themselves; every contract writes the [start](Self::start_text) instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window(u32);
 

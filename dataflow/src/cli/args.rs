@@ -113,8 +113,8 @@ pub(super) struct JobArgs {
     #[arg(long, env = "FOOTFALL_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = duration::parse)]
     pub(super) max_future_skew: Option<Duration>,
 
-    /// How many windows a partition may be read ahead of the slowest one; 0 = any number. It bounds the memory of a replay
-    /// over unequal partitions.
+    /// How many windows a partition may be read ahead of the slowest one; 0 = any number. It bounds the memory of a
+    /// replay over unequal partitions.
     #[arg(long, env = "FOOTFALL_MAX_PARTITION_SKEW", value_name = "WINDOWS", default_value_t = 2)]
     pub(super) max_partition_skew: u32,
 

@@ -67,17 +67,10 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), Error> {
     let job = Job::new(inputs.len(), inputs.iter().map(|input| input.name.clone()));
     let sink = Box::new(TableSink::new(Output::stdout(), job.metrics.sink("stdout")));
     let plan = SinkPlan { sink, rows: Some(Spread::OneWriter), keeps_quarantined: false };
-    let rules = Rules { out_of_orderness: Duration::from_secs(10), max_future_skew: None, event_types: Vec::new() };
-    let settings = SourceSettings {
-        rules,
-        max_partition_skew: Some(Duration::from_secs(120)),
-        keeps_quarantined: false,
-        is_unbounded: false,
-    };
     logging::note(&demo_stream::introduction(args));
     let started = Instant::now();
     watch_signals(&runtime, &job, OnInterrupt::Drain)?;
-    drive(&job, inputs, settings, vec![plan])?;
+    drive(&job, inputs, SourceSettings::default(), vec![plan])?;
     let context = summary::Context { verb: "counted", rejects: None, late: None, elapsed: started.elapsed() };
     if !logging::is_json() {
         // Apart from the last table.
@@ -154,7 +147,6 @@ fn source_settings(args: &JobArgs, is_bounded: bool) -> SourceSettings {
             event_types: args.event_types.clone(),
         },
         max_partition_skew: (args.max_partition_skew > 0).then(|| window * args.max_partition_skew),
-        keeps_quarantined: true,
         is_unbounded: !is_bounded,
     }
 }

@@ -73,8 +73,8 @@ pub(super) fn open(
     runtime: &Handle,
 ) -> Result<Vec<SinkPlan>, Error> {
     let mut plans = Vec::new();
-    // Files come last: until all others are connected, an interrupt ends the program at once, and must find no file half
-    // written.
+    // Files come last: until all others are connected, an interrupt ends the program at once, and must find no file
+    // half written.
     let mut specs: Vec<&SinkSpec> = args.sinks.iter().collect();
     specs.sort_by_key(|spec| matches!(spec, SinkSpec::Ndjson(path) if place_of(path).is_some()));
     for spec in specs {

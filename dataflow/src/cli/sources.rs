@@ -31,8 +31,8 @@ pub(super) fn workers(args: &JobArgs) -> usize {
     args.workers.or(cores.ok().map(NonZeroUsize::get)).unwrap_or(1)
 }
 
-/// Lifts the limit on open files where it is too low for so many inputs, which are all open at once. Where the system does
-/// not allow that, opening them fails with a sentence of its own.
+/// Lifts the limit on open files where it is too low for so many inputs, which are all open at once. Where the system
+/// does not allow that, opening them fails with a sentence of its own.
 fn allow_open_files(inputs: usize) {
     /// Outputs, sockets, and whatever else the program has open.
     const OTHERS: u64 = 256;

@@ -1,8 +1,8 @@
 //! The DynamoDB sink: one item for each product and window, written under a condition that keeps the newest.
 //!
-//! Items carry `job_epoch`, `final` and `revision` beside the row. A job writes only over items of an earlier epoch, over
-//! live ones, and over revisions that are not newer; so a row may be written any number of times, in any order, by a
-//! job that is about to be replaced too, and the table ends up with the same content.
+//! Items carry `job_epoch`, `final` and `revision` beside the row. A job writes only over items of an earlier epoch,
+//! over live ones, and over revisions that are not newer; so a row may be written any number of times, in any order, by
+//! a job that is about to be replaced too, and the table ends up with the same content.
 
 mod put;
 mod retry;

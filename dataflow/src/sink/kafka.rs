@@ -48,7 +48,8 @@ impl KafkaSink {
     /// Checks that the topics exist, then opens a producer.
     ///
     /// # Errors
-    /// [`Error::Usage`] where flags are wrong or a topic does not exist, [`Error::Unavailable`] where no broker answers.
+    /// [`Error::Usage`] where flags are wrong or a topic does not exist, [`Error::Unavailable`] where no broker
+    /// answers.
     pub fn connect(args: &KafkaArgs, topics: Topics, metrics: SinkMetrics) -> Result<Self, Error> {
         let mut inspector = topic::Inspector::connect(args)?;
         for name in [&topics.results, &topics.late, &topics.rejected] {
@@ -102,8 +103,8 @@ impl Sink for KafkaSink {
 /// megabyte that a topic takes by default.
 const MAX_CARRIED_BYTES: usize = 512 << 10;
 
-/// Whether the record's own key and headers are carried on. No record may stop the job, so one whose topic takes more than
-/// those of the late and rejected records goes without them.
+/// Whether the record's own key and headers are carried on. No record may stop the job, so one whose topic takes more
+/// than those of the late and rejected records goes without them.
 fn is_carried(record: &Quarantined) -> bool {
     record.key_and_headers_bytes() <= MAX_CARRIED_BYTES
 }

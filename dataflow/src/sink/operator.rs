@@ -1,5 +1,5 @@
-//! The ends of the dataflow: operators that hand rows and quarantined records to sinks, and hold time back until the sinks
-//! have acknowledged them. What lies behind them in time is durable.
+//! The ends of the dataflow: operators that hand rows and quarantined records to sinks, and hold time back until the
+//! sinks have acknowledged them. What lies behind them in time is durable.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What becomes of each record that is read: decoded, classified, and put into a block, into quarantine or into no more than a count.
+//! What becomes of each record that is read: decoded, classified, and put into a block, into quarantine or into no more
+//! than a count.
 
 use std::sync::atomic::Ordering;
 
@@ -22,7 +23,8 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    /// Events that are on time go to `blocks`; late and rejected records are kept if asked for, and counted in any case.
+    /// Events that are on time go to `blocks`; late and rejected records are kept if asked for, and counted in any
+    /// case.
     pub(super) fn new(
         partition: &'a Partition,
         classifier: &'a mut Classifier,

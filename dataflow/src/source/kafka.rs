@@ -1,9 +1,10 @@
 //! A partition of a Kafka topic.
 //!
-//! Each worker has one consumer, to which its partitions are assigned: there is no group and no rebalancing. The client's
-//! threads fetch into one queue for each partition; the source polls them without waiting, and an empty queue wakes the source
-//! when it fills. A partition that is not polled, because it is ahead of the others or too much is in flight, fills its
-//! queue, and then the client pauses its fetching: that bounds the memory without losing what was fetched.
+//! Each worker has one consumer, to which its partitions are assigned: there is no group and no rebalancing. The
+//! client's threads fetch into one queue for each partition; the source polls them without waiting, and an empty queue
+//! wakes the source when it fills. A partition that is not polled, because it is ahead of the others or too much is in
+//! flight, fills its queue, and then the client pauses its fetching: that bounds the memory without losing what was
+//! fetched.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,8 +30,8 @@ const RECORDS_A_READ: usize = 4_096;
 const BYTES_A_READ: usize = 256 << 10;
 /// How long a replay waits for records that the broker has said there are.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Errors, log lines and statistics of the client that are taken at a time. A lost broker makes several a second, and an
-/// idle partition is read about once a second: what is left over would be told long after the broker has come back.
+/// Errors, log lines and statistics of the client that are taken at a time. A lost broker makes several a second, and
+/// an idle partition is read about once a second: what is left over would be told long after the broker has come back.
 const EVENTS_A_LOOK: usize = 16;
 /// How often a reader looks for them: a look costs as much as some records.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -101,8 +102,8 @@ fn assign(
     Ok(readers)
 }
 
-/// What the client fetched between the assignment and the split lies in the consumer's own queue, where no reader looks:
-/// seeking to the beginning makes it outdated, and it is fetched again into the queues of the partitions.
+/// What the client fetched between the assignment and the split lies in the consumer's own queue, where no reader
+/// looks: seeking to the beginning makes it outdated, and it is fetched again into the queues of the partitions.
 fn discard_what_came_before_the_split(
     consumer: &BaseConsumer<Context>,
     topic: &str,
@@ -181,8 +182,8 @@ impl KafkaReader {
         }
     }
 
-    /// Takes what comes by the consumer's own queue, one thing for each poll: errors, log lines, statistics, the wish for a
-    /// new token.
+    /// Takes what comes by the consumer's own queue, one thing for each poll: errors, log lines, statistics, the wish
+    /// for a new token.
     fn look_after_the_client(&self) -> Result<(), Error> {
         for _ in 0..EVENTS_A_LOOK {
             match self.consumer.poll(Duration::ZERO) {

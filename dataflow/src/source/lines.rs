@@ -10,8 +10,8 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The state between two pieces of a file: a line that has begun.
 ///
-/// Lines end with LF or CRLF, the last one also with the file. Blank lines (spaces, tabs, CR) are counted but are no records.
-/// Of a line that is too large only the beginning is kept, and a digest: memory stays bounded.
+/// Lines end with LF or CRLF, the last one also with the file. Blank lines (spaces, tabs, CR) are counted but are no
+/// records. Of a line that is too large only the beginning is kept, and a digest: memory stays bounded.
 #[derive(Debug, Default)]
 pub struct LineSplitter {
     lines_seen: u64,
@@ -27,7 +27,8 @@ struct Oversized {
     digest: Sha256,
     /// A CR was last: it belongs to the line only if something other than LF follows.
     pending_cr: bool,
-    /// Nothing but spaces, tabs and CR so far: a blank line is no record, however long, and in whatever pieces it comes.
+    /// Nothing but spaces, tabs and CR so far: a blank line is no record, however long, and in whatever pieces it
+    /// comes.
     is_blank: bool,
 }
 

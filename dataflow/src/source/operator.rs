@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use schemas::Window;
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
@@ -33,10 +34,21 @@ pub struct SourceSettings {
     pub rules: Rules,
     /// How far a partition may be ahead of the slowest; `None`: any distance.
     pub max_partition_skew: Option<Duration>,
-    /// Whether late and rejected records are kept (or only counted).
-    pub keeps_quarantined: bool,
-    /// Whether the input may grow for ever: then a worker that has no partition keeps its place in time, for partitions to come.
+    /// Whether the input may grow for ever: then a worker that has no partition keeps its place in time, for partitions
+    /// to come.
     pub is_unbounded: bool,
+}
+
+impl Default for SourceSettings {
+    /// For a bounded input, as the command line has it where nothing else is asked for.
+    fn default() -> Self {
+        let window = Duration::from_millis(Window::MILLIS.unsigned_abs());
+        SourceSettings {
+            rules: Rules { out_of_orderness: Duration::from_secs(10), max_future_skew: None, event_types: Vec::new() },
+            max_partition_skew: Some(2 * window),
+            is_unbounded: false,
+        }
+    }
 }
 
 /// Late and rejected records of one partition.
@@ -60,11 +72,13 @@ pub struct Sources<'scope> {
 
 type Session<'a, D> = OutputBuilderSession<'a, Time, CapacityContainerBuilder<Vec<D>>>;
 
-/// Reads this worker's partitions. `acknowledged` tells the first window whose rows are not durable in every sink.
+/// Reads this worker's partitions. Late and rejected records are only counted unless they are to be kept.
+/// `acknowledged` tells the first window whose rows are not durable in every sink.
 pub fn source<'scope, R: PartitionReader>(
     scope: Scope<'scope, Time>,
     readers: Vec<(PartitionId, R)>,
     settings: &SourceSettings,
+    keeps_quarantined: bool,
     control: Arc<Control>,
     partitions: Arc<Partitions>,
     acknowledged: impl Fn() -> Time + 'static,
@@ -91,6 +105,7 @@ pub fn source<'scope, R: PartitionReader>(
             scratch: Vec::new(),
             next: 0,
             settings: settings.clone(),
+            keeps_quarantined,
             control,
             partitions,
             activator,
@@ -117,6 +132,7 @@ struct Source<R> {
     /// The reader whose turn is next.
     next: usize,
     settings: SourceSettings,
+    keeps_quarantined: bool,
     control: Arc<Control>,
     partitions: Arc<Partitions>,
     activator: Activator,
@@ -223,7 +239,7 @@ impl<R: PartitionReader> Source<R> {
     ) -> Result<bool, crate::error::Error> {
         let Reading { id, reader, classifier, is_finished } = &mut self.readers[index];
         let partition = self.partitions.get(*id);
-        let mut intake = Intake::new(partition, classifier, &mut self.blocks, self.settings.keeps_quarantined);
+        let mut intake = Intake::new(partition, classifier, &mut self.blocks, self.keeps_quarantined);
         let progress = reader.read(&mut self.scratch, partition, &mut |record| intake.take(&record))?;
         let (received, kept) = intake.finish();
 

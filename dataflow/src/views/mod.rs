@@ -1,6 +1,7 @@
 //! Views: what is computed from the increments, as differential collections.
 //!
-//! A view takes a collection and gives a collection; a few lines each. The one that Footfall is named after stands here.
+//! A view takes a collection and gives a collection; a few lines each. The one that Footfall is named after stands
+//! here.
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::operators::CountTotal;

@@ -1,4 +1,5 @@
-//! The manual that the program carries. What it says, word for word, stands in `docs/reference/cli.md`, and is compared there.
+//! The manual that the program carries. What it says, word for word, stands in `docs/reference/cli.md`, and is compared
+//! there.
 
 use crate::harness::Place;
 

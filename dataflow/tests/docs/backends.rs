@@ -1,7 +1,7 @@
 //! What stands in for the brokers and stores of a page: the same wire, in this process.
 //!
-//! A page asks with a comment: `<!-- backend: kafka localhost:9092 -->` or `<!-- backend: dynamodb localhost:8000 -->`. The
-//! address is the one that the page tells its readers; in the test it is exchanged for the real one.
+//! A page asks with a comment: `<!-- backend: kafka localhost:9092 -->` or `<!-- backend: dynamodb localhost:8000 -->`.
+//! The address is the one that the page tells its readers; in the test it is exchanged for the real one.
 
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;

@@ -3,8 +3,8 @@
 //! * A `console` block is run. `$ ` begins a command, `> ` continues it; the other lines are its output, standard error
 //!   included. All commands of a page run in one shell and one empty folder, in their order, and must succeed, unless
 //!   `$ echo $?` follows.
-//! * In the output `[..]` stands for any text within a line and a line `...` for any lines. Seconds, rates and the number of
-//!   windows open at once are not compared, nor is white space at the ends of lines.
+//! * In the output `[..]` stands for any text within a line and a line `...` for any lines. Seconds, rates and the
+//!   number of windows open at once are not compared, nor is white space at the ends of lines.
 //! * `<!-- file: NAME -->` before a block: its content is that file.
 //! * A `console,ignore` block is not run; `<!-- not run: REASON -->` stands before it.
 
@@ -94,8 +94,8 @@ fn line_matches(expected: &str, actual: &str) -> bool {
     last.map_or(rest.is_empty(), |piece| rest.ends_with(piece))
 }
 
-/// A line without what depends on the machine: the seconds that something took, the rate that follows from them, and how
-/// many windows were open at once while partitions were read side by side.
+/// A line without what depends on the machine: the seconds that something took, the rate that follows from them, and
+/// how many windows were open at once while partitions were read side by side.
 fn timeless(line: &str) -> String {
     let words: Vec<&str> = line.split(' ').collect();
     let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());

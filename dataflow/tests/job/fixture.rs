@@ -5,7 +5,6 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dataflow::classify::Rules;
 use dataflow::error::Error;
 use dataflow::job::{Job, SinkPlan};
 use dataflow::partitions::Partition;
@@ -190,12 +189,7 @@ impl Sink for RecordingSink {
 
 /// Settings as the command line has them by default, for files.
 pub(crate) fn settings() -> SourceSettings {
-    SourceSettings {
-        rules: Rules { out_of_orderness: Duration::from_secs(10), max_future_skew: None, event_types: Vec::new() },
-        max_partition_skew: Some(Duration::from_secs(120)),
-        keeps_quarantined: true,
-        is_unbounded: false,
-    }
+    SourceSettings::default()
 }
 
 /// A job over so many partitions.

@@ -1,4 +1,5 @@
-//! The whole job, in this process: scripted partitions in, rows and quarantined records out, compared with a naive model.
+//! The whole job, in this process: scripted partitions in, rows and quarantined records out, compared with a naive
+//! model.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,8 +1,8 @@
 //! Repeating requests that may succeed another time.
 //!
-//! The SDK's own retries do not fit: they count attempts for each request where we need "no success at all for so long",
-//! they draw on a quota that a throttled table with many puts in flight exhausts at once, after which they give up, and
-//! they cannot be counted. The rule of waiting is the same as theirs, exponential with full jitter
+//! The SDK's own retries do not fit: they count attempts for each request where we need "no success at all for so
+//! long", they draw on a quota that a throttled table with many puts in flight exhausts at once, after which they give
+//! up, and they cannot be counted. The rule of waiting is the same as theirs, exponential with full jitter
 //! (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>).
 
 use std::error::Error as StdError;
