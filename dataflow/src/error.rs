@@ -15,6 +15,13 @@ pub enum Error {
     /// 70: the job contradicts itself; a defect of ours.
     #[error("{0}")]
     Internal(String),
+    /// 75: the job cannot go on, but a new start can: it takes up where the last commit was.
+    #[error("{0}")]
+    Restart(String),
+    /// 78: the job must not go on nor be started again until a person has acted: another one has taken its place, or the
+    /// resume records do not fit.
+    #[error("{0}")]
+    Refused(String),
     /// 130: the user interrupted it.
     #[error("interrupted; the replay is incomplete, and output files are left as they were")]
     Interrupted,
@@ -33,6 +40,8 @@ impl Error {
             Error::Unavailable(_) => 69,
             Error::Internal(_) => 70,
             Error::Io(_) => 74,
+            Error::Restart(_) => 75,
+            Error::Refused(_) => 78,
             Error::Interrupted => 130,
         }
     }
