@@ -15,11 +15,10 @@ pub enum Error {
     /// 70: the job contradicts itself; a defect of ours.
     #[error("{0}")]
     Internal(String),
-    /// 75: the job cannot go on, but a new start can: it takes up where the last commit was.
+    /// 75: the job cannot go on, but can be started again: it takes up where its last commit was.
     #[error("{0}")]
     Restart(String),
-    /// 78: the job must not go on nor be started again until a person has acted: another one has taken its place, or the
-    /// resume records do not fit.
+    /// 78: another job has taken its place, or its resume records cannot be used; a restart is of no use.
     #[error("{0}")]
     Refused(String),
     /// 130: the user interrupted it.

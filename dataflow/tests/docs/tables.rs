@@ -43,6 +43,8 @@ fn every_error() -> Vec<Error> {
         Error::Internal(text()),
         Error::Interrupted,
         Error::Io(text()),
+        Error::Restart(text()),
+        Error::Refused(text()),
     ];
     for error in &all {
         // A new variant does not compile here: it belongs into the list above.
@@ -52,7 +54,9 @@ fn every_error() -> Vec<Error> {
             | Error::Unavailable(_)
             | Error::Internal(_)
             | Error::Interrupted
-            | Error::Io(_) => {}
+            | Error::Io(_)
+            | Error::Restart(_)
+            | Error::Refused(_) => {}
         }
     }
     all
