@@ -4,17 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use schemas::{RawEvent, Window};
 
-use crate::record::PartitionId;
+use crate::distinct::Time;
 
-/// Events of one partition on their way to one worker: ids back to back, without an allocation per event.
+/// Events on their way to one worker: ids back to back, without an allocation per event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Block {
     /// The worker that counts them.
     pub destination: u64,
     /// The worker that read them.
     pub origin: u32,
-    /// Where they were read.
-    pub partition: PartitionId,
+    /// When its events change the rows of their windows; none: at each window's own close.
+    pub takes_effect: Option<Time>,
     heads: Vec<Head>,
     #[serde(with = "serde_bytes")]
     ids: Vec<u8>,
@@ -42,6 +42,10 @@ pub struct Seen<'a> {
 }
 
 impl Block {
+    const fn empty(origin: u32, destination: u64, takes_effect: Option<Time>) -> Self {
+        Block { destination, origin, takes_effect, heads: Vec::new(), ids: Vec::new() }
+    }
+
     /// How many events it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -77,6 +81,8 @@ impl Block {
 pub struct BlockBuilder {
     origin: u32,
     blocks: Vec<Block>,
+    /// Blocks of events whose windows their partition had closed: few, and only where that is allowed.
+    revisions: Vec<Block>,
 }
 
 impl BlockBuilder {
@@ -84,38 +90,48 @@ impl BlockBuilder {
     #[must_use]
     pub fn new(origin: usize, workers: usize) -> Self {
         let origin = u32::try_from(origin).unwrap_or(u32::MAX);
-        let empty =
-            |destination| Block { destination, origin, partition: PartitionId(0), heads: Vec::new(), ids: Vec::new() };
-        BlockBuilder { origin, blocks: (0..workers as u64).map(empty).collect() }
+        let blocks = (0..workers as u64).map(|destination| Block::empty(origin, destination, None)).collect();
+        BlockBuilder { origin, blocks, revisions: Vec::new() }
     }
 
     /// Adds an event to the block of the worker that its user and product are placed on.
-    pub fn push(&mut self, event: &RawEvent<'_>, window: Window) {
+    pub fn push(&mut self, event: &RawEvent<'_>, window: Window, takes_effect: Time) {
         let (product, user) = (event.product_id.as_bytes(), event.user_id.as_bytes());
         let hash = placement(product, user);
         // Uniform in 0..workers, from the bits in the hash's middle: the worker's table uses the outer ones.
-        let destination = ((u64::from(hash as u32) * self.blocks.len() as u64) >> 32) as usize;
-        let block = &mut self.blocks[destination];
+        let destination = (u64::from(hash as u32) * self.blocks.len() as u64) >> 32;
+        let block = if takes_effect == Time::from(window.ordinal()) {
+            &mut self.blocks[destination as usize]
+        } else {
+            self.revisions_for(destination, takes_effect)
+        };
         // The decoder lets no id of more than 256 bytes pass.
         block.heads.push(Head { hash, window, product_len: product.len() as u16, user_len: user.len() as u16 });
         block.ids.extend_from_slice(product);
         block.ids.extend_from_slice(user);
     }
 
-    /// Takes the blocks that have events, as events of `partition`.
-    pub fn take(&mut self, partition: PartitionId) -> impl Iterator<Item = Block> {
-        let origin = self.origin;
-        self.blocks.iter_mut().filter(|block| !block.is_empty()).map(move |block| {
+    fn revisions_for(&mut self, destination: u64, takes_effect: Time) -> &mut Block {
+        let is_wanted = |block: &Block| block.destination == destination && block.takes_effect == Some(takes_effect);
+        let index = self.revisions.iter().position(is_wanted).unwrap_or_else(|| {
+            self.revisions.push(Block::empty(self.origin, destination, Some(takes_effect)));
+            self.revisions.len() - 1
+        });
+        &mut self.revisions[index]
+    }
+
+    /// Takes the blocks that have events.
+    pub fn take(&mut self) -> impl Iterator<Item = Block> {
+        let filled = self.blocks.iter_mut().filter(|block| !block.is_empty()).map(|block| {
             // The next block will be about as large.
             let (heads, ids) = (Vec::with_capacity(block.heads.len()), Vec::with_capacity(block.ids.len()));
             Block {
-                destination: block.destination,
-                origin,
-                partition,
                 heads: std::mem::replace(&mut block.heads, heads),
                 ids: std::mem::replace(&mut block.ids, ids),
+                ..*block
             }
-        })
+        });
+        filled.chain(self.revisions.drain(..))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemas::{EventTime, RawEvent, Reason, Window};
 
 use crate::clock;
+use crate::distinct::Time;
 use crate::duration::millis;
 use crate::partitions::Watermark;
 
@@ -16,15 +17,31 @@ pub struct Rules {
     /// How far an event may be dated after its record, or, where records have no time, after the clock; `None`: any
     /// distance.
     pub max_future_skew: Option<Duration>,
+    /// How long after its close a window still takes events.
+    pub allowed_lateness: Duration,
     /// The event types to be counted; empty: all.
     pub event_types: Vec<String>,
+}
+
+impl Rules {
+    /// How many windows after its own time an event may change a row, at the most.
+    #[must_use]
+    pub fn horizon_windows(&self) -> Time {
+        millis(self.allowed_lateness).unsigned_abs().div_ceil(Window::MILLIS.unsigned_abs())
+    }
 }
 
 /// The verdict on a decoded event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// It counts in this window.
-    OnTime(Window),
+    /// It counts.
+    OnTime {
+        /// In this window.
+        window: Window,
+        /// When it changes the window's row: at the window's close, or, where the partition has closed the window
+        /// already, when the partition's present window closes.
+        takes_effect: Time,
+    },
     /// Its window was final: it is kept, not counted.
     Late {
         /// By how much the watermark had passed the window's end, in milliseconds.
@@ -60,8 +77,10 @@ impl EventSpan {
 pub struct Classifier {
     out_of_orderness_millis: i64,
     max_future_skew_millis: Option<i64>,
+    allowed_lateness_millis: i64,
     event_types: Vec<String>,
     watermark: Watermark,
+    floor: Watermark,
     span: Option<EventSpan>,
 }
 
@@ -69,11 +88,19 @@ impl Classifier {
     /// Before the partition's first record.
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
+        Self::at(rules, Watermark::BEGINNING)
+    }
+
+    /// Where the partition's watermark is known.
+    #[must_use]
+    pub fn at(rules: &Rules, watermark: Watermark) -> Self {
         Classifier {
             out_of_orderness_millis: millis(rules.out_of_orderness),
             max_future_skew_millis: rules.max_future_skew.map(millis),
+            allowed_lateness_millis: millis(rules.allowed_lateness),
             event_types: rules.event_types.clone(),
-            watermark: Watermark::BEGINNING,
+            watermark,
+            floor: Watermark::BEGINNING,
             span: None,
         }
     }
@@ -102,13 +129,27 @@ impl Classifier {
             return Timing::Filtered;
         }
         let window = Window::of(event.timestamp);
-        if self.watermark.closes(window) {
-            return Timing::Late { lateness_millis: self.watermark.passed(window) };
+        let complete = self.complete_through();
+        if complete.plus(-self.allowed_lateness_millis).closes(window) {
+            return Timing::Late { lateness_millis: complete.passed(window) };
         }
-        Timing::OnTime(window)
+        // Every partition is complete up to the job watermark at least: this time is still to come on all workers.
+        let takes_effect = Time::from(window.ordinal()).max(complete.first_open_window());
+        Timing::OnTime { window, takes_effect }
     }
 
-    /// Up to where the partition is complete: the latest event (at most its record's time) less the out-of-orderness.
+    /// From here on, what `watermark` closes is late.
+    pub fn raise_floor(&mut self, watermark: Watermark) {
+        self.floor = self.floor.max(watermark);
+    }
+
+    /// Up to where the partition is complete, by its own events or because the job was further when it joined.
+    #[must_use]
+    pub fn complete_through(&self) -> Watermark {
+        self.watermark.max(self.floor)
+    }
+
+    /// Up to where its own events are complete: the latest event (at most its record's time) less the out-of-orderness.
     #[must_use]
     pub const fn watermark(&self) -> Watermark {
         self.watermark

@@ -1,10 +1,12 @@
 //! How the parts of a running job reach each other outside of the dataflow: stop, failure, wake-up, back-pressure.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use timely::scheduling::SyncActivator;
 
+use crate::cluster::Nudge;
 use crate::error::Error;
 
 /// How many bytes of records each worker may have read that are not taken in yet.
@@ -15,35 +17,116 @@ pub const IN_FLIGHT_LIMIT_BYTES: usize = 32 << 20;
 pub struct Control {
     stop: AtomicBool,
     failure: OnceLock<Error>,
+    /// Of all processes.
     workers: Vec<WorkerControl>,
+    /// Those of this process.
+    local: Range<usize>,
+    /// Tells the other processes what is new in this one.
+    nudge: OnceLock<Nudge>,
     /// Commands given to sinks that are not acknowledged.
     unacknowledged: AtomicUsize,
+    /// Whether the job keeps resume records: then it may leave open what a restart would read again.
+    is_resumable: AtomicBool,
+    /// The first window whose rows are not known to be durable by the resume records.
+    committed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct WorkerControl {
     in_flight_bytes: AtomicUsize,
+    /// Bytes that its source has sent and that were taken in by this process, all told; for a worker of another one.
+    taken_in_here: AtomicU64,
     /// The window from which on its source holds time back, once it reads no more.
     rests_at: OnceLock<u64>,
     source: Mutex<Option<SyncActivator>>,
+    /// Whether all that its source had read, when the job had caught up, is taken in.
+    has_settled: AtomicBool,
 }
 
 impl Control {
-    /// For a job of `workers` workers.
+    /// For a job of `workers` workers in one process.
     #[must_use]
     pub fn new(workers: usize) -> Self {
+        Self::of_process(0, 1, workers)
+    }
+
+    /// For a process of several, each with `workers` workers.
+    #[must_use]
+    pub fn of_process(process: usize, processes: usize, workers: usize) -> Self {
         Control {
             stop: AtomicBool::new(false),
             failure: OnceLock::new(),
-            workers: (0..workers).map(|_| WorkerControl::default()).collect(),
+            workers: (0..workers * processes).map(|_| WorkerControl::default()).collect(),
+            local: process * workers..(process + 1) * workers,
+            nudge: OnceLock::new(),
             unacknowledged: AtomicUsize::new(0),
+            is_resumable: AtomicBool::new(false),
+            committed: AtomicU64::new(0),
         }
     }
 
-    /// How many workers the job has.
+    /// Notes that the job keeps resume records.
+    pub fn set_resumable(&self) {
+        self.is_resumable.store(true, Ordering::Release);
+    }
+
+    /// Whether the job keeps resume records.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        self.is_resumable.load(Ordering::Acquire)
+    }
+
+    /// Notes that the rows of every window before `first_open` are durable, and recorded so.
+    pub fn set_committed(&self, first_open: u64) {
+        self.committed.fetch_max(first_open, Ordering::AcqRel);
+    }
+
+    /// The first window whose rows are not recorded as durable.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Notes that a worker has nothing on its way since the job has caught up.
+    pub fn settle(&self, worker: usize) {
+        self.workers[worker].has_settled.store(true, Ordering::Release);
+    }
+
+    /// Whether all that was read until the job had caught up is taken in.
+    #[must_use]
+    pub fn has_settled(&self) -> bool {
+        self.workers.iter().all(|worker| worker.has_settled.load(Ordering::Acquire))
+    }
+
+    /// How many workers the job has, in all processes.
     #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.len()
+    }
+
+    /// The workers of this process.
+    #[must_use]
+    pub fn local(&self) -> Range<usize> {
+        self.local.clone()
+    }
+
+    /// Whether a worker is one of this process.
+    #[must_use]
+    pub fn is_local(&self, worker: usize) -> bool {
+        self.local.contains(&worker)
+    }
+
+    /// Makes known how other processes are told what is new.
+    pub fn set_nudge(&self, nudge: Nudge) {
+        // There is one for each process.
+        let _ = self.nudge.set(nudge);
+    }
+
+    /// Something is new in this process that others should know.
+    pub fn nudge(&self) {
+        if let Some(nudge) = self.nudge.get() {
+            nudge.nudge();
+        }
     }
 
     /// Asks the job to read no more, to finish what it has read, and to end.
@@ -76,7 +159,9 @@ impl Control {
     ///
     /// Nothing is left once no source reads, all that was read is taken in, and the rows of every window before those
     /// that the sources hold open are durable. Without the first and the last, a worker could leave while a block for
-    /// it, or a closed window's rows, are still on their way between two operators.
+    /// it, or a closed window's rows, are still on their way between two operators. A job with resume records leaves rows
+    /// that are not durable to its next start: what it waits for are the markers, which are committed when they are
+    /// taken in.
     #[must_use]
     pub fn may_leave(&self, acknowledged: u64) -> bool {
         if !self.is_stopping() || self.failure().is_some() {
@@ -88,16 +173,24 @@ impl Control {
             .iter()
             .map(|worker| worker.rests_at.get().copied())
             .try_fold(u64::MAX, |first, at| at.map(|window| first.min(window)));
-        rests_at.is_some_and(|window| acknowledged >= window)
-            && self.unacknowledged.load(Ordering::Acquire) == 0
+        let is_durable =
+            |window| acknowledged >= window && self.unacknowledged.load(Ordering::Acquire) == 0 || self.is_resumable();
+        rests_at.is_some_and(is_durable)
             && self.workers.iter().all(|worker| worker.in_flight_bytes.load(Ordering::Acquire) == 0)
     }
 
     /// Notes that the source of `worker` reads no more, and from which window on it holds time back; `u64::MAX`: none.
     pub fn source_rests(&self, worker: usize, window: u64) {
         if self.workers[worker].rests_at.set(window).is_ok() {
+            self.nudge();
             self.wake_all_if_stopping();
         }
+    }
+
+    /// The window from which on the source of `worker` holds time back, once it reads no more.
+    #[must_use]
+    pub fn rests_at(&self, worker: usize) -> Option<u64> {
+        self.workers[worker].rests_at.get().copied()
     }
 
     /// Something that workers wait for before they leave may have come about.
@@ -123,9 +216,13 @@ impl Control {
 
     /// Schedules the sources of all workers.
     pub fn wake_all(&self) {
-        for worker in 0..self.workers.len() {
-            self.wake(worker);
-        }
+        self.wake_local();
+        self.nudge();
+    }
+
+    /// Schedules the sources of all workers of this process.
+    pub fn wake_local(&self) {
+        self.local().for_each(|worker| self.wake(worker));
     }
 
     /// Notes that `worker` has sent records of this size.
@@ -135,6 +232,14 @@ impl Control {
 
     /// Notes that records which `worker` had sent are taken in, and wakes it when that lets it read on.
     pub fn taken_in(&self, worker: usize, bytes: usize) {
+        if !self.is_local(worker) {
+            let before = self.workers[worker].taken_in_here.fetch_add(bytes as u64, Ordering::AcqRel);
+            let tell_every = (IN_FLIGHT_LIMIT_BYTES / 16) as u64;
+            if self.is_stopping() || before / tell_every != (before + bytes as u64) / tell_every {
+                self.nudge();
+            }
+            return;
+        }
         let before = self.workers[worker].in_flight_bytes.fetch_sub(bytes, Ordering::AcqRel);
         let resume = IN_FLIGHT_LIMIT_BYTES / 2;
         if before >= resume && before - bytes < resume {
@@ -143,6 +248,31 @@ impl Control {
         if before == bytes {
             self.wake_all_if_stopping();
         }
+    }
+
+    /// How much this process has taken in of what a worker of another one has sent, all told.
+    #[must_use]
+    pub fn taken_in_here(&self, worker: usize) -> u64 {
+        self.workers[worker].taken_in_here.load(Ordering::Acquire)
+    }
+
+    /// What the process of a worker has told about it.
+    pub fn hear(&self, worker: usize, in_flight_bytes: usize, rests_at: Option<u64>, has_settled: bool) {
+        let known = &self.workers[worker];
+        known.in_flight_bytes.store(in_flight_bytes, Ordering::Release);
+        if has_settled {
+            known.has_settled.store(true, Ordering::Release);
+        }
+        if let Some(window) = rests_at {
+            // It says so again with whatever else it says.
+            let _ = known.rests_at.set(window);
+        }
+    }
+
+    /// Whether a worker has nothing on its way since the job has caught up.
+    #[must_use]
+    pub fn has_worker_settled(&self, worker: usize) -> bool {
+        self.workers[worker].has_settled.load(Ordering::Acquire)
     }
 
     /// The size of the records that `worker` has sent and that are not taken in.

@@ -2,12 +2,16 @@
 //!
 //! Every pair of user and product has one worker, by [`placement`](crate::block::placement), which remembers the pairs
 //! that it has seen in each open window. When the frontier passes a window, the worker emits its share of the counts,
-//! pre-aggregated to `(window, product, +k)`, as updates of a differential collection; retracts them one
-//! window later, so that no arrangement keeps what is over; and frees the window's memory.
+//! pre-aggregated to `(window, product, +k)`, as updates of a differential collection; retracts them when no event can
+//! change them any more, so that no arrangement keeps what is over; and frees the window's memory.
+//!
+//! Where lateness is allowed, an event may belong to a window that its own partition has closed. It then takes effect at
+//! a later time, which its partition's contents decide, and its users are added when the frontier passes that time. So
+//! the updates of every time are the same however the partitions are interleaved.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -16,12 +20,13 @@ use schemas::Window;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
-use timely::dataflow::operators::{Capability, Operator};
+use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use crate::block::{Block, Seen, product_hash, user_hash};
 use crate::control::Control;
 use crate::metrics::{ByWorker, Metrics};
-use crate::partitions::Partitions;
 use crate::windows::Windows;
 
 /// The dataflow's timestamp: the ordinal of the window that becomes final when the frontier passes it.
@@ -30,75 +35,183 @@ pub type Time = u64;
 /// How many users a worker has seen looking at a product in a window.
 pub type Increment = ((Window, String), Time, i64);
 
+/// The streams of [`distinct`].
+pub struct Distinct<'scope> {
+    /// What has become final, as updates of a differential collection.
+    pub increments: StreamVec<'scope, Time, Increment>,
+    /// How many users more than at the last look each product of an open window has, here.
+    pub live: StreamVec<'scope, Time, ((Window, String), i64)>,
+}
+
+/// What the operator does beyond counting users once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistinctSettings {
+    /// How many windows after its own time an event may change a row.
+    pub horizon_windows: Time,
+    /// How often it tells the counts of open windows; `None`: never.
+    pub live_interval: Option<Duration>,
+}
+
 /// Counts each user once per product and window.
 pub fn distinct<'scope>(
     blocks: StreamVec<'scope, Time, Block>,
+    settings: DistinctSettings,
     control: Arc<Control>,
-    partitions: Arc<Partitions>,
     register: Arc<Windows>,
     metrics: &Metrics,
-) -> StreamVec<'scope, Time, Increment> {
-    let by_worker = ByWorker { worker: blocks.scope().index() };
+) -> Distinct<'scope> {
+    let scope = blocks.scope();
+    let by_worker = ByWorker { worker: scope.index() };
     let entries = metrics.distinct_entries.get_or_create_owned(&by_worker);
-    let exchange = Exchange::new(|block: &Block| block.destination);
-    blocks.unary_frontier::<CapacityContainerBuilder<Vec<Increment>>, _, _, _>(exchange, "Distinct", |_, _| {
-        let mut state = OpenWindows { windows: BTreeMap::new(), register, entries };
-        move |(input, frontier), output| {
+    let mut builder = OperatorBuilder::new("Distinct".to_owned(), scope);
+    let activator = scope.activator_for(builder.operator_info().address);
+    let mut input = builder.new_input(blocks, Exchange::new(|block: &Block| block.destination));
+    let (increments_output, increments) = builder.new_output();
+    let (live_output, live) = builder.new_output();
+    let mut increments_output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Increment>>>::from(increments_output);
+    let mut live_output = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(live_output);
+    builder.build(move |_capabilities| {
+        let tells_live = settings.live_interval.is_some();
+        let mut state = OpenWindows::new(settings, register, entries);
+        let mut last_told = Instant::now();
+        move |frontiers| {
+            let (mut increments, mut live) = (increments_output.activate(), live_output.activate());
             input.for_each(|capability, blocks| {
                 for block in blocks.drain(..) {
-                    state.insert(&block, |window| capability.delayed(&Time::from(window.ordinal()), 0));
-                    partitions.get(block.partition).counted.fetch_add(block.len() as u64, Ordering::Relaxed);
-                    control.taken_in(block.origin as usize, block.bytes());
+                    let (origin, bytes) = (block.origin as usize, block.bytes());
+                    let time = |time: Time| capability.delayed(&time, 0);
+                    let live_time = |time: Time| tells_live.then(|| capability.delayed(&time, 1));
+                    state.take(block, time, live_time);
+                    control.taken_in(origin, bytes);
                 }
             });
-            while let Some((window, closed)) = state.take_closed(|time| !frontier.less_equal(time)) {
-                let mut session = output.session(&closed.capability);
-                let time = Time::from(window.ordinal());
-                for (product, count) in closed.users.counts() {
-                    let key = (window, product.to_owned());
-                    session.give((key.clone(), time, count));
-                    session.give((key, time + 1, -count));
-                }
-                state.register.close(window);
+            while let Some((time, due)) = state.take_due(|time| !frontiers[0].less_equal(time)) {
+                let mut session = increments.session(&due.capability);
+                state.emit(time, &due.revisions, |update| session.give(update));
+            }
+            let Some(interval) = settings.live_interval else { return };
+            let elapsed = last_told.elapsed();
+            if elapsed >= interval {
+                last_told = Instant::now();
+                state.tell_live(|capability, update| live.session(capability).give(update));
+            }
+            if state.has_news() {
+                activator.activate_after(interval.saturating_sub(last_told.elapsed()));
             }
         }
-    })
+    });
+    Distinct { increments, live }
 }
 
-/// The windows that the frontier has not passed.
+/// What the frontier has not passed.
 struct OpenWindows {
-    windows: BTreeMap<Window, OpenWindow>,
+    /// The users of each window that may still change.
+    windows: BTreeMap<Window, UniqueUsers>,
+    /// The times at which something is to be emitted.
+    due: BTreeMap<Time, Due>,
+    settings: DistinctSettings,
     register: Arc<Windows>,
     entries: Gauge,
 }
 
-struct OpenWindow {
+/// What is to be emitted at a time.
+struct Due {
     capability: Capability<Time>,
-    users: UniqueUsers,
+    live_capability: Option<Capability<Time>>,
+    /// Events of earlier windows.
+    revisions: Vec<Block>,
 }
 
 impl OpenWindows {
-    fn insert(&mut self, block: &Block, capability: impl Fn(Window) -> Capability<Time>) {
+    const fn new(settings: DistinctSettings, register: Arc<Windows>, entries: Gauge) -> Self {
+        OpenWindows { windows: BTreeMap::new(), due: BTreeMap::new(), settings, register, entries }
+    }
+
+    /// Takes a block in: its users at once, unless they count later.
+    fn take(
+        &mut self,
+        block: Block,
+        capability: impl Fn(Time) -> Capability<Time>,
+        live_capability: impl Fn(Time) -> Option<Capability<Time>>,
+    ) {
+        let new_due = |time: Time| Due {
+            capability: capability(time),
+            live_capability: live_capability(time),
+            revisions: Vec::new(),
+        };
+        if let Some(time) = block.takes_effect {
+            self.due.entry(time).or_insert_with(|| new_due(time)).revisions.push(block);
+            return;
+        }
         let mut first_seen = 0;
         let mut events = block.iter().peekable();
         // Neighbours nearly always share their window: look it up once for a run of them.
         while let Some(&Seen { window, .. }) = events.peek() {
-            let open = self.windows.entry(window).or_insert_with(|| {
+            let users = self.windows.entry(window).or_insert_with(|| {
                 self.register.open(window);
-                OpenWindow { capability: capability(window), users: UniqueUsers::default() }
+                UniqueUsers::new(self.settings.live_interval.is_some())
             });
+            let time = Time::from(window.ordinal());
+            self.due.entry(time).or_insert_with(|| new_due(time));
             while let Some(event) = events.next_if(|event| event.window == window) {
-                first_seen += i64::from(open.users.insert(event.product, event.user, event.hash));
+                first_seen += i64::from(users.insert(event.product, event.user, event.hash));
             }
         }
         self.entries.inc_by(first_seen);
     }
 
-    fn take_closed(&mut self, is_closed: impl Fn(&Time) -> bool) -> Option<(Window, OpenWindow)> {
-        let first = self.windows.first_entry().filter(|first| is_closed(&Time::from(first.key().ordinal())))?;
-        let (window, closed) = first.remove_entry();
-        self.entries.dec_by(i64::try_from(closed.users.len()).unwrap_or(i64::MAX));
-        Some((window, closed))
+    fn take_due(&mut self, has_passed: impl Fn(&Time) -> bool) -> Option<(Time, Due)> {
+        let first = self.due.first_entry().filter(|first| has_passed(first.key()))?;
+        Some(first.remove_entry())
+    }
+
+    /// Emits what counts from `time` on, and frees the windows that nothing can change after it.
+    fn emit(&mut self, time: Time, revisions: &[Block], mut give: impl FnMut(Increment)) {
+        let horizon = self.settings.horizon_windows;
+        let mut emit = |window: Window, product: String, count: i64| {
+            let key = (window, product);
+            give((key.clone(), time, count));
+            give((key, Time::from(window.ordinal()) + horizon + 1, -count));
+        };
+        let own = u32::try_from(time).ok().map(Window::from_ordinal);
+        if let Some((window, users)) = own.and_then(|window| self.windows.get_key_value(&window)) {
+            for (product, count) in users.counts() {
+                emit(*window, product.to_owned(), count);
+            }
+            self.register.close(*window);
+        }
+        let mut added: BTreeMap<(Window, String), i64> = BTreeMap::new();
+        for event in revisions.iter().flat_map(Block::iter) {
+            let users = self.windows.entry(event.window).or_insert_with(|| UniqueUsers::new(false));
+            if users.insert(event.product, event.user, event.hash) {
+                self.entries.inc();
+                *added.entry((event.window, text(event.product).to_owned())).or_default() += 1;
+            }
+        }
+        for ((window, product), count) in added {
+            emit(window, product, count);
+        }
+        let is_over = |window: &Window| Time::from(window.ordinal()) + horizon <= time;
+        while let Some(first) = self.windows.first_entry().filter(|first| is_over(first.key())) {
+            self.entries.dec_by(i64::try_from(first.remove().len()).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Tells by how much the counts of open windows have grown since the last time.
+    fn tell_live(&mut self, mut give: impl FnMut(&Capability<Time>, ((Window, String), i64))) {
+        for (time, due) in &self.due {
+            let window = u32::try_from(*time).ok().map(Window::from_ordinal);
+            let users = window.and_then(|window| self.windows.get_mut(&window));
+            let (Some(window), Some(users), Some(capability)) = (window, users, &due.live_capability) else { continue };
+            for (product, grown) in users.take_news() {
+                give(capability, ((window, product), grown));
+            }
+        }
+    }
+
+    /// Whether an open window has counts that were not told.
+    fn has_news(&self) -> bool {
+        self.windows.values().any(UniqueUsers::has_news)
     }
 }
 
@@ -111,6 +224,16 @@ pub struct UniqueUsers {
     counts: Vec<i64>,
     pairs: HashTable<Pair>,
     user_ids: Arena,
+    news: Option<News>,
+}
+
+/// Which products have got users since somebody asked.
+#[derive(Debug, Default)]
+struct News {
+    /// The count that was told last, by product.
+    told: Vec<i64>,
+    /// The products whose count is another one, each once.
+    grown: Vec<u32>,
 }
 
 /// A user who has looked at a product.
@@ -123,6 +246,28 @@ struct Pair {
 }
 
 impl UniqueUsers {
+    /// Nobody so far. `keeps_news`: whether [`take_news`](Self::take_news) will be called.
+    #[must_use]
+    pub fn new(keeps_news: bool) -> Self {
+        UniqueUsers { news: keeps_news.then(News::default), ..UniqueUsers::default() }
+    }
+
+    /// By how many users each product has grown since the last call, and only those that have.
+    fn take_news(&mut self) -> Vec<(String, i64)> {
+        let Some(news) = &mut self.news else { return Vec::new() };
+        let mut grown = Vec::with_capacity(news.grown.len());
+        for index in news.grown.drain(..) {
+            let (count, told) = (self.counts[index as usize], &mut news.told[index as usize]);
+            grown.push((text(self.product_ids.get(index)).to_owned(), count - *told));
+            *told = count;
+        }
+        grown
+    }
+
+    fn has_news(&self) -> bool {
+        self.news.as_ref().is_some_and(|news| !news.grown.is_empty())
+    }
+
     /// Takes note that `user` has looked at `product`; returns whether that is the first time. `hash` is their
     /// [`placement`](crate::block::placement).
     pub fn insert(&mut self, product: &[u8], user: &[u8], hash: u64) -> bool {
@@ -132,7 +277,14 @@ impl UniqueUsers {
         let rehash = |pair: &Pair| pair.placement(product_hashes, user_ids);
         let Entry::Vacant(place) = pairs.entry(hash, is_same, rehash) else { return false };
         place.insert(Pair::new(product, user, user_ids));
-        self.counts[product as usize] += 1;
+        let count = &mut self.counts[product as usize];
+        if let Some(news) = &mut self.news {
+            news.told.resize(news.told.len().max(product as usize + 1), 0);
+            if news.told[product as usize] == *count {
+                news.grown.push(product);
+            }
+        }
+        *count += 1;
         true
     }
 
@@ -150,8 +302,6 @@ impl UniqueUsers {
 
     /// Each product's number of users, in the order in which the products were first seen.
     pub fn counts(&self) -> impl Iterator<Item = (&str, i64)> {
-        // The ids were decoded from valid UTF-8.
-        let text = |id| std::str::from_utf8(id).unwrap_or("\u{FFFD}");
         (0..).zip(&self.counts).map(move |(index, count)| (text(self.product_ids.get(index)), *count))
     }
 
@@ -170,6 +320,11 @@ impl UniqueUsers {
             }
         }
     }
+}
+
+/// An id, which was decoded from valid UTF-8.
+fn text(id: &[u8]) -> &str {
+    std::str::from_utf8(id).unwrap_or("\u{FFFD}")
 }
 
 impl Pair {

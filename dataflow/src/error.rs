@@ -1,7 +1,9 @@
 //! Why the program ends with something other than success, and with which exit code.
 
+use serde::{Deserialize, Serialize};
+
 /// One sentence for the user; the variant is the exit code, named after `sysexits.h`.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Error {
     /// 64: a flag, a variable, a path or a combination of them cannot be used as given.
     #[error("{0}")]

@@ -1,25 +1,35 @@
 //! The job: source, distinct, views and sinks, wired into one dataflow on every worker.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use differential_dataflow::AsCollection;
 use prometheus_client::registry::Registry;
+use schemas::ResultRow;
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::vec::ToStream;
 use timely::worker::Worker;
 
+use crate::cluster::news::share_news;
+use crate::cluster::{self, Links};
+use crate::commit::begin::Start;
+use crate::commit::committer::{CommitterHandle, CommitterThread, Destination, Resume};
+use crate::commit::home::Home;
+use crate::commit::ledger::{Identity, Ledger};
+use crate::commit::operator::commit;
 use crate::control::Control;
-use crate::distinct::{Time, distinct};
+use crate::distinct::{Distinct, DistinctSettings, Time, distinct};
 use crate::error::Error;
+use crate::live::{LiveSettings, live_rows};
 use crate::metrics::Metrics;
-use crate::partitions::Partitions;
+use crate::partitions::{OnAllIdle, Partitions};
 use crate::record::PartitionId;
 use crate::sink::Sink;
-use crate::sink::operator::{Spread, write_quarantined, write_rows};
+use crate::sink::operator::{Spread, write_live, write_rows};
 use crate::sink::thread::{SinkHandle, SinkThread};
-use crate::source::PartitionReader;
-use crate::source::operator::{SourceSettings, Sources, source};
+use crate::source::operator::{Shared, SourceSettings, Sources, source};
+use crate::source::{Arrivals, Inputs, Opened, PartitionReader, Ready, Watched};
 use crate::views;
 use crate::windows::Windows;
 
@@ -52,13 +62,63 @@ pub struct SinkPlan {
     pub keeps_quarantined: bool,
 }
 
+/// Where a job keeps its resume records, and what they are made of.
+pub struct ResumePlan {
+    /// Where they live.
+    pub home: Box<dyn Home>,
+    /// What is the same in all of them.
+    pub identity: Identity,
+    /// How long output may wait for its commit.
+    pub interval: Duration,
+}
+
+/// How counts of open windows are told.
+#[derive(Clone, Copy, Debug)]
+pub struct LivePlan {
+    /// To sinks with one writer.
+    pub rows: LiveSettings,
+    /// How often to sinks that every worker writes to; `None`: not at all.
+    pub store_interval: Option<Duration>,
+}
+
+/// All that makes a job, beside its input.
+pub struct Plan {
+    /// The rules of time and the limits of reading.
+    pub source: SourceSettings,
+    /// Where results go.
+    pub sinks: Vec<SinkPlan>,
+    /// Whether late and rejected records are kept, or only counted; in whichever process.
+    pub keeps_quarantined: bool,
+    /// Where a restart goes on; `None`: it begins anew.
+    pub resume: Option<ResumePlan>,
+    /// Whether counts of open windows are told.
+    pub live: Option<LivePlan>,
+    /// The connections to the other processes.
+    pub links: Links,
+}
+
+impl Plan {
+    /// A job of one process without resume records and live counts.
+    #[must_use]
+    pub fn new(source: SourceSettings, sinks: Vec<SinkPlan>) -> Self {
+        let keeps_quarantined = sinks.iter().any(|sink| sink.keeps_quarantined);
+        Plan { source, sinks, keeps_quarantined, resume: None, live: None, links: Links::none() }
+    }
+}
+
 impl Job {
     /// A job of `workers` workers over inputs of these names, in the order of their partitions.
     #[must_use]
     pub fn new(workers: usize, input_names: impl IntoIterator<Item = String>) -> Self {
+        Self::of_process(Control::new(workers), input_names, OnAllIdle::Freeze)
+    }
+
+    /// A process of a job over inputs of these names, which may be idle.
+    #[must_use]
+    pub fn of_process(control: Control, input_names: impl IntoIterator<Item = String>, on_all_idle: OnAllIdle) -> Self {
         Job {
-            control: Arc::new(Control::new(workers)),
-            partitions: Arc::new(Partitions::new(input_names)),
+            control: Arc::new(control),
+            partitions: Arc::new(Partitions::with_idle_rule(input_names, on_all_idle)),
             windows: Arc::default(),
             metrics: Metrics::default(),
         }
@@ -71,71 +131,95 @@ impl Job {
         metrics.registry(partitions, windows, control)
     }
 
-    /// Runs until the input ends, [`Control::stop`] is called, or something fails. `readers` stand in the order of
-    /// their partitions. Outputs are completed unless the job has failed.
+    /// Runs over `readers`, which stand in the order of their partitions.
     ///
     /// # Errors
-    /// The first failure of a source, a sink or a worker.
+    /// As [`run_plan`](Self::run_plan).
     pub fn run<R: PartitionReader>(
         &self,
         readers: Vec<R>,
         settings: SourceSettings,
         sinks: Vec<SinkPlan>,
     ) -> Result<(), Error> {
-        let mut threads = Vec::new();
-        let mut row_sinks = Vec::new();
-        let mut quarantine_sinks = Vec::new();
-        for SinkPlan { sink, rows, keeps_quarantined } in sinks {
-            let (thread, handle) = SinkThread::spawn(sink, &self.control)?;
-            threads.push(thread);
-            row_sinks.extend(rows.map(|spread| (handle.clone(), spread)));
-            quarantine_sinks.extend(keeps_quarantined.then_some(handle));
+        self.run_plan(Ready::new(readers), Plan::new(settings, sinks))
+    }
+
+    /// Runs until the input ends, [`Control::stop`] is called, or something fails. Outputs are completed unless the job
+    /// has failed.
+    ///
+    /// # Errors
+    /// The first failure of a source, a sink or a worker.
+    pub fn run_plan<I: Inputs>(&self, inputs: I, plan: Plan) -> Result<(), Error> {
+        let Plan { source, sinks, keeps_quarantined, resume, live, links } = plan;
+        if resume.is_some() {
+            self.control.set_resumable();
         }
-        let plan = Plan {
+        let process = Arc::new(Process {
             job: self.clone(),
-            readers: Mutex::new(spread_over_workers(readers, self.control.workers())),
-            settings,
-            row_sinks,
-            quarantine_sinks,
-        };
-        let config = timely::Config::process(self.control.workers());
-        let workers = timely::execute(config, move |worker| plan.run_worker(worker))
-            .map_err(|error| Error::Internal(format!("cannot start the workers: {error}")))?;
-        for ended in workers.join() {
-            if let Err(panic) = ended {
-                self.control.fail(Error::Internal(format!("a worker panicked: {panic}; please report it")));
+            inputs,
+            arrivals: Arrivals::new(self.control.workers()),
+            settings: source,
+            keeps_quarantined,
+            sends_markers: self.control.is_resumable(),
+            live,
+            started: Instant::now(),
+            outputs: Mutex::new(Outputs { sinks, resume, threads: Vec::new(), committer: None }),
+            prepared: Mutex::default(),
+        });
+        let running = Arc::clone(&process);
+        let control = Arc::clone(&self.control);
+        let workers = cluster::start(links, self.control.local().len(), &self.control, move |worker| {
+            if let Err(error) = running.run_worker(worker) {
+                control.fail(error);
             }
-        }
-        self.complete(threads)
-    }
-
-    fn complete(&self, threads: Vec<SinkThread>) -> Result<(), Error> {
-        if let Some(failure) = self.control.failure() {
-            threads.into_iter().for_each(|thread| thread.abandon(PATIENCE_WITH_SINKS));
-            return Err(failure.clone());
-        }
-        let sinks: Vec<_> = threads.into_iter().map(SinkThread::join).collect::<Result<_, _>>()?;
-        match self.control.failure() {
-            Some(failure) => Err(failure.clone()),
-            None => sinks.into_iter().try_for_each(Sink::finish),
-        }
+        })?;
+        workers.join();
+        // Its handles keep the sinks waiting for more.
+        process.prepared().take();
+        let outputs = std::mem::take(&mut *process.outputs.lock().unwrap_or_else(PoisonError::into_inner));
+        outputs.complete(&self.control)
     }
 }
 
-/// What every worker builds its part of the dataflow from.
-struct Plan<R> {
+/// What the workers of this process share while the job runs.
+struct Process<I: Inputs> {
     job: Job,
-    readers: Mutex<Vec<Vec<(PartitionId, R)>>>,
+    inputs: I,
+    arrivals: Arrivals<I::Reader>,
     settings: SourceSettings,
-    row_sinks: Vec<(SinkHandle, Spread)>,
-    quarantine_sinks: Vec<SinkHandle>,
+    keeps_quarantined: bool,
+    sends_markers: bool,
+    live: Option<LivePlan>,
+    started: Instant,
+    outputs: Mutex<Outputs>,
+    prepared: Mutex<Option<Result<Prepared, Error>>>,
 }
 
-impl<R: PartitionReader> Plan<R> {
-    fn run_worker(&self, worker: &mut Worker) {
+/// The sinks: as they were given, and then the threads that they run on.
+#[derive(Default)]
+struct Outputs {
+    sinks: Vec<SinkPlan>,
+    resume: Option<ResumePlan>,
+    threads: Vec<SinkThread>,
+    committer: Option<CommitterThread>,
+}
+
+/// What workers build their dataflow with.
+#[derive(Clone)]
+struct Prepared {
+    /// Sinks that every worker writes to.
+    row_sinks: Vec<SinkHandle>,
+    committer: CommitterHandle,
+}
+
+impl<I: Inputs> Process<I> {
+    fn run_worker(&self, worker: &mut Worker) -> Result<(), Error> {
         let control = &self.job.control;
-        let _guard = PanicGuard(Arc::clone(control));
-        let progress = self.build(worker);
+        let Some(start) = cluster::agree(worker, control, || self.lead())? else { return Ok(()) };
+        let prepared = self.prepared().get_or_insert_with(|| self.prepare(&start)).clone()?;
+        let opened = self.open(worker, &start)?;
+        share_news(worker, control, &self.job.partitions);
+        let progress = self.build(worker, opened, prepared, &start);
         let mut acknowledged = first_unacknowledged(&progress);
         let mut last_woken = Instant::now();
         while !progress.done() && !control.may_leave(acknowledged) {
@@ -144,67 +228,172 @@ impl<R: PartitionReader> Plan<R> {
             if now != acknowledged || last_woken.elapsed() >= LONGEST_PARK {
                 (acknowledged, last_woken) = (now, Instant::now());
                 control.wake(worker.index());
+                control.nudge();
             }
         }
-        // A stopped job leaves open windows behind, and with them a dataflow that would wait for their ends.
-        for dataflow in worker.installed_dataflows() {
-            worker.drop_dataflow(dataflow);
+        Ok(())
+    }
+
+    fn prepared(&self) -> MutexGuard<'_, Option<Result<Prepared, Error>>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Finds out, once for all workers of all processes, where the job begins.
+    fn lead(&self) -> Result<Start, Error> {
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recorded = 0;
+        for plan in &outputs.sinks {
+            recorded = recorded.max(plan.sink.recorded_epoch()?);
         }
+        let Some(resume) = &mut outputs.resume else {
+            let begins = self.inputs.beginnings(self.job.partitions.len());
+            let mut start = Start::first(begins, crate::clock::now_millis());
+            start.epoch = recorded + 1;
+            return Ok(start);
+        };
+        resume.home.open(recorded + 1)
+    }
+
+    /// Readies this process for the start that was agreed on.
+    fn prepare(&self, start: &Start) -> Result<Prepared, Error> {
+        let Job { control, partitions, metrics, .. } = &self.job;
+        let is_first = control.is_local(0);
+        for (id, _) in (0..).map(PartitionId).zip(&start.partitions) {
+            partitions.ensure(id, &self.inputs.name(id));
+        }
+        control.set_committed(start.first_open);
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut row_sinks = Vec::new();
+        let mut destinations = Vec::new();
+        for SinkPlan { mut sink, rows, keeps_quarantined } in std::mem::take(&mut outputs.sinks) {
+            sink.begin(start.epoch, is_first)?;
+            if rows == Some(Spread::EveryWorker) {
+                let (thread, handle) = SinkThread::spawn(sink, control)?;
+                outputs.threads.push(thread);
+                row_sinks.push(handle);
+            } else {
+                destinations.push(Destination {
+                    sink,
+                    takes_rows: rows.is_some(),
+                    takes_quarantined: keeps_quarantined,
+                });
+            }
+        }
+        let resume = outputs.resume.take().filter(|_| is_first).map(|plan| {
+            if start.first_open > 0 {
+                tracing::info!("epoch {}, resuming at {}", start.epoch, start.closed_through());
+            } else {
+                tracing::info!("first start, epoch {}", start.epoch);
+            }
+            metrics.commit.epoch.set(i64::try_from(start.epoch).unwrap_or(i64::MAX));
+            Resume {
+                home: plan.home,
+                ledger: Ledger::new(plan.identity, start),
+                interval: plan.interval,
+                metrics: metrics.commit.clone(),
+                recovery: Some((self.started, Arc::clone(partitions))),
+            }
+        });
+        let (thread, committer) = CommitterThread::spawn(destinations, resume, control)?;
+        outputs.committer = Some(thread);
+        let watched = Watched {
+            partitions: Arc::clone(partitions),
+            arrivals: self.arrivals.clone(),
+            control: Arc::clone(control),
+        };
+        self.inputs.watch(watched)?;
+        Ok(Prepared { row_sinks, committer })
+    }
+
+    /// Opens the partitions of a worker: p belongs to worker p mod W.
+    fn open(&self, worker: &Worker, start: &Start) -> Result<Vec<Opened<I::Reader>>, Error> {
+        let begins = (0..).map(PartitionId).zip(start.partitions.iter().cloned());
+        self.inputs.open(begins.filter(|(id, _)| id.0 as usize % worker.peers() == worker.index()).collect())
     }
 
     /// The whole dataflow, as the data flows. Returns the progress of what all sinks have acknowledged.
-    fn build(&self, worker: &mut Worker) -> Handle<Time> {
+    fn build(
+        &self,
+        worker: &mut Worker,
+        opened: Vec<Opened<I::Reader>>,
+        prepared: Prepared,
+        start: &Start,
+    ) -> Handle<Time> {
         let Job { control, partitions, windows, metrics } = &self.job;
-        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
-        let readers = std::mem::take(&mut readers[worker.index()]);
         let progress = Handle::new();
+        let acknowledged = progress.clone();
+        let shared = Shared {
+            control: Arc::clone(control),
+            partitions: Arc::clone(partitions),
+            closed_through: start.closed_through(),
+            keeps_quarantined: self.keeps_quarantined,
+            sends_markers: self.sends_markers,
+        };
+        let distinct_settings = DistinctSettings {
+            horizon_windows: self.settings.rules.horizon_windows(),
+            live_interval: self.live.map(|live| live.rows.interval / 4),
+        };
         worker.dataflow::<Time, _, _>(|scope| {
-            let acknowledged = progress.clone();
             let acknowledged = move || first_unacknowledged(&acknowledged);
-            let keeps_quarantined = !self.quarantine_sinks.is_empty();
-            let Sources { blocks, quarantined } = source(
-                scope,
-                readers,
-                &self.settings,
-                keeps_quarantined,
-                Arc::clone(control),
-                Arc::clone(partitions),
-                acknowledged,
-            );
-            let increments =
-                distinct(blocks, Arc::clone(control), Arc::clone(partitions), Arc::clone(windows), metrics);
-            let viewers = increments.as_collection();
-            let counts = views::unique_users(viewers);
-            for (sink, spread) in &self.row_sinks {
-                write_rows(counts.inner.clone(), sink.clone(), *spread).probe_with(&progress);
+            let Sources { blocks, quarantined } =
+                source(scope, opened, self.arrivals.clone(), &self.settings, shared, acknowledged);
+            let Distinct { increments, live } =
+                distinct(blocks, distinct_settings, Arc::clone(control), Arc::clone(windows), metrics);
+            let counts = views::unique_users(increments.as_collection()).inner;
+            let live = match self.live {
+                Some(plan) => live_rows(live, plan.rows, Arc::clone(control), Arc::clone(partitions)),
+                None => None::<ResultRow>.to_stream(scope),
+            };
+            let mut acknowledged = Vec::new();
+            for sink in prepared.row_sinks {
+                let written = write_rows(counts.clone(), sink.clone(), start.first_open);
+                acknowledged.push(written.probe_with(&progress));
+                if let Some((interval, max_rows)) = self.live.and_then(LivePlan::store) {
+                    write_live(live.clone(), &sink, interval, max_rows);
+                }
             }
-            write_quarantined(quarantined, self.quarantine_sinks.clone(), Arc::clone(control)).probe_with(&progress);
+            let committer = prepared.committer;
+            let control = Arc::clone(control);
+            commit(counts, quarantined, live, acknowledged, committer, start.first_open, control).probe_with(&progress);
         });
         progress
+    }
+}
+
+impl LivePlan {
+    fn store(self) -> Option<(Duration, usize)> {
+        Some((self.store_interval?, self.rows.max_rows))
+    }
+}
+
+impl Outputs {
+    /// Completes every output, unless the job has failed.
+    fn complete(self, control: &Control) -> Result<(), Error> {
+        let Outputs { threads, committer, .. } = self;
+        if let Some(failure) = control.failure() {
+            committer.into_iter().for_each(|committer| committer.abandon(PATIENCE_WITH_SINKS));
+            threads.into_iter().for_each(|thread| thread.abandon(PATIENCE_WITH_SINKS));
+            return Err(failure.clone());
+        }
+        let committer = committer.map(CommitterThread::join).transpose()?;
+        let mut sinks = Vec::new();
+        for thread in threads {
+            if control.is_resumable() {
+                // What it has not written is written by the next start.
+                thread.abandon(PATIENCE_WITH_SINKS);
+            } else {
+                sinks.push(thread.join()?);
+            }
+        }
+        if let Some(failure) = control.failure() {
+            return Err(failure.clone());
+        }
+        sinks.into_iter().try_for_each(Sink::finish)?;
+        committer.map_or(Ok(()), |committer| committer.finish())
     }
 }
 
 /// The first window whose rows are not known to be durable in every sink.
 fn first_unacknowledged(progress: &Handle<Time>) -> Time {
     progress.with_frontier(|frontier| frontier.first().copied().unwrap_or(Time::MAX))
-}
-
-/// Partition p belongs to worker p mod W.
-fn spread_over_workers<R>(readers: Vec<R>, workers: usize) -> Vec<Vec<(PartitionId, R)>> {
-    let mut by_worker: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-    for (id, reader) in (0_u32..).zip(readers) {
-        by_worker[id as usize % workers].push((PartitionId(id), reader));
-    }
-    by_worker
-}
-
-/// A worker that panics takes the job down: the others would wait for it for ever.
-struct PanicGuard(Arc<Control>);
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.fail(Error::Internal("a worker panicked; please report it with the message above".to_owned()));
-        }
-    }
 }

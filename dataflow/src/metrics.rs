@@ -48,10 +48,49 @@ pub struct Metrics {
     pub sink_rows: Family<BySink, Counter>,
     /// Late and rejected records that a sink has acknowledged.
     pub sink_quarantined: Family<BySink, Counter>,
+    /// Rows of open windows that a sink has acknowledged.
+    pub sink_live_rows: Family<BySink, Counter>,
+    /// Live rows that a sink gave up.
+    pub sink_live_rows_dropped: Family<BySink, Counter>,
     /// Requests that a sink sent again.
     pub sink_retries: Family<BySink, Counter>,
     /// When a sink last acknowledged something.
     pub sink_last_acknowledgement: Family<BySink, SecondsGauge>,
+    /// About commits.
+    pub commit: CommitMetrics,
+}
+
+/// What is told about commits.
+#[derive(Clone, Debug, Default)]
+pub struct CommitMetrics {
+    /// Commits of resume records.
+    pub commits: Counter,
+    /// Commits that were aborted and made again.
+    pub aborted: Counter,
+    /// When the last one was.
+    pub last: SecondsGauge,
+    /// The epoch of the job; 0 where it keeps no records.
+    pub epoch: Gauge,
+    /// How long the job took from its start until it had read as far as its topic reached when it started.
+    pub recovery: SecondsGauge,
+}
+
+impl CommitMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("commits", "Commits of resume records", self.commits.clone());
+        registry.register("commits_aborted", "Commits that were aborted and made again", self.aborted.clone());
+        let help = "When resume records were last committed, since the Unix epoch";
+        registry.register_with_unit("last_commit_timestamp", help, Unit::Seconds, self.last.clone());
+        registry.register("epoch", "The job's epoch; 0 where it keeps no resume records", self.epoch.clone());
+        let help = "How long it took to read as far as the topic reached at the start, with a commit";
+        registry.register_with_unit("recovery", help, Unit::Seconds, self.recovery.clone());
+    }
+
+    /// Takes note of a commit.
+    pub fn committed(&self) {
+        self.commits.inc();
+        self.last.set(clock::now_seconds());
+    }
 }
 
 impl Metrics {
@@ -69,6 +108,16 @@ impl Metrics {
             "Late and rejected records that a sink has acknowledged",
             self.sink_quarantined.clone(),
         );
+        registry.register(
+            "sink_live_rows",
+            "Rows of open windows that a sink has acknowledged",
+            self.sink_live_rows.clone(),
+        );
+        registry.register(
+            "sink_live_rows_dropped",
+            "Live rows that a sink gave up, as the destination was too slow",
+            self.sink_live_rows_dropped.clone(),
+        );
         registry.register("sink_retries", "Requests that a sink sent again", self.sink_retries.clone());
         registry.register_with_unit(
             "sink_last_acknowledgement_timestamp",
@@ -76,6 +125,7 @@ impl Metrics {
             Unit::Seconds,
             self.sink_last_acknowledgement.clone(),
         );
+        self.commit.register(&mut registry);
         registry
     }
 
@@ -86,6 +136,8 @@ impl Metrics {
         SinkMetrics {
             rows: self.sink_rows.get_or_create_owned(&by),
             quarantined: self.sink_quarantined.get_or_create_owned(&by),
+            live_rows: self.sink_live_rows.get_or_create_owned(&by),
+            live_rows_dropped: self.sink_live_rows_dropped.get_or_create_owned(&by),
             retries: self.sink_retries.get_or_create_owned(&by),
             last_acknowledgement: self.sink_last_acknowledgement.get_or_create_owned(&by),
         }
@@ -99,6 +151,10 @@ pub struct SinkMetrics {
     pub rows: Counter,
     /// Late and rejected records acknowledged.
     pub quarantined: Counter,
+    /// Rows of open windows acknowledged.
+    pub live_rows: Counter,
+    /// Live rows given up.
+    pub live_rows_dropped: Counter,
     /// Requests sent again.
     pub retries: Counter,
     /// When something was last acknowledged.
@@ -110,6 +166,11 @@ impl SinkMetrics {
     pub fn acknowledge_rows(&self, rows: usize) {
         self.rows.inc_by(rows as u64);
         self.last_acknowledgement.set(clock::now_seconds());
+    }
+
+    /// Takes note that the destination has acknowledged rows of open windows.
+    pub fn acknowledge_live(&self, rows: usize) {
+        self.live_rows.inc_by(rows as u64);
     }
 
     /// Takes note that the destination has acknowledged late or rejected records.
@@ -133,7 +194,15 @@ impl Collector for JobCollector {
         self.counter(&mut encoder, "records_counted", "Records that went into a count.", |p| &p.counted)?;
         self.counter(&mut encoder, "records_late", "Valid events of windows that were final.", |p| &p.late)?;
         self.counter(&mut encoder, "records_filtered", "Valid events whose type is not asked for.", |p| &p.filtered)?;
+        let help = "Records read again after a restart.";
+        self.counter(&mut encoder, "records_replayed", help, |p| &p.replayed)?;
         self.rejected(&mut encoder)?;
+        let (name, help) = ("partition_idle", "Whether the partition is known to have nothing to read.");
+        let mut idle = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for partition in self.partitions.all() {
+            let value = i64::from(partition.is_idle());
+            ConstGauge::new(value).encode(idle.encode_family(&[("partition", partition.id.0)])?)?;
+        }
         self.watermarks(&mut encoder)?;
         let open = encoder.encode_descriptor("open_windows", "Windows in memory.", None, MetricType::Gauge)?;
         ConstGauge::new(i64::try_from(self.windows.open_count()).unwrap_or(i64::MAX)).encode(open)?;
@@ -147,7 +216,7 @@ impl Collector for JobCollector {
             None,
             MetricType::Gauge,
         )?;
-        for partition in self.partitions.iter() {
+        for partition in self.partitions.all() {
             let value = i64::try_from(partition.lag()).unwrap_or(i64::MAX);
             ConstGauge::new(value).encode(lag.encode_family(&[("partition", partition.id.0)])?)?;
         }
@@ -170,9 +239,9 @@ impl JobCollector {
         value: impl Fn(&Partition) -> &AtomicU64,
     ) -> Result<(), fmt::Error> {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for partition in self.partitions.iter() {
+        for partition in self.partitions.all() {
             let labels = [("partition", partition.id.0)];
-            ConstCounter::new(value(partition).load(Ordering::Relaxed)).encode(family.encode_family(&labels)?)?;
+            ConstCounter::new(value(&partition).load(Ordering::Relaxed)).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }
@@ -180,7 +249,7 @@ impl JobCollector {
     fn rejected(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Records that are no valid events.";
         let mut family = encoder.encode_descriptor("records_rejected", help, None, MetricType::Counter)?;
-        for partition in self.partitions.iter() {
+        for partition in self.partitions.all() {
             for reason in Reason::ALL {
                 let labels = [("partition", partition.id.0.to_string()), ("reason", reason.code().to_owned())];
                 ConstCounter::new(partition.rejected(reason)).encode(family.encode_family(&labels)?)?;
@@ -192,7 +261,7 @@ impl JobCollector {
     fn watermarks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let (name, help) = ("partition_watermark_timestamp", "Event time up to which a partition is complete.");
         let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
-        for partition in self.partitions.iter() {
+        for partition in self.partitions.all() {
             let Some(seconds) = seconds(partition.event_watermark()) else { continue };
             ConstGauge::new(seconds).encode(family.encode_family(&[("partition", partition.id.0)])?)?;
         }

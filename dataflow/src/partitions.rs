@@ -7,17 +7,22 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use schemas::{EventTime, Reason, Window};
+use serde::{Deserialize, Serialize};
 
 use crate::classify::EventSpan;
+use crate::clock;
+use crate::duration::millis;
 use crate::record::PartitionId;
 
 /// Event time up to which a stream is complete, in milliseconds since the Unix epoch.
 ///
 /// `BEGINNING` before the first event, `END` after the last. Unlike an [`EventTime`] it may lie
 /// before 1970, as it trails the events by the out-of-orderness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Watermark(i64);
 
 impl Watermark {
@@ -36,6 +41,12 @@ impl Watermark {
     #[must_use]
     pub fn millis(self) -> Option<i64> {
         (self != Self::BEGINNING && self != Self::END).then_some(self.0)
+    }
+
+    /// Milliseconds since the Unix epoch, whatever it is.
+    #[must_use]
+    pub const fn raw_millis(self) -> i64 {
+        self.0
     }
 
     /// Whether the window's last event is known to have come.
@@ -82,6 +93,9 @@ pub struct Partition {
     pub source: String,
     watermark: AtomicI64,
     is_finished: AtomicBool,
+    is_idle: AtomicBool,
+    /// Whether it has been read as far as it had been read, and written, before the job started.
+    is_replayed: AtomicBool,
     /// Records received.
     pub received: AtomicU64,
     /// Records that went into a count.
@@ -91,12 +105,27 @@ pub struct Partition {
     /// Valid events whose type is not asked for.
     pub filtered: AtomicU64,
     rejected: [AtomicU64; Reason::ALL.len()],
+    /// Records read again after a restart, which are not received a second time.
+    pub replayed: AtomicU64,
     /// Bytes of input read; of a compressed file, as stored.
     pub bytes_read: AtomicU64,
     /// The next offset to be read (Kafka only).
     pub position: AtomicU64,
     /// The end of the partition, as the broker last said (Kafka only).
     pub end: AtomicU64,
+    /// The end of the partition when the job started (Kafka only).
+    pub end_at_start: AtomicU64,
+    proof: Proof,
+}
+
+/// That a partition has nothing to read: only a broker that was asked can say so.
+#[derive(Debug, Default)]
+struct Proof {
+    is_wanted: AtomicBool,
+    /// The end that the broker named.
+    end: AtomicU64,
+    /// When it was asked, in milliseconds since the Unix epoch; written after the end.
+    asked_millis: AtomicI64,
 }
 
 impl Partition {
@@ -106,14 +135,19 @@ impl Partition {
             source,
             watermark: AtomicI64::new(Watermark::BEGINNING.0),
             is_finished: AtomicBool::new(false),
+            is_idle: AtomicBool::new(false),
+            is_replayed: AtomicBool::new(false),
             received: AtomicU64::new(0),
             counted: AtomicU64::new(0),
             late: AtomicU64::new(0),
             filtered: AtomicU64::new(0),
             rejected: Default::default(),
+            replayed: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
             position: AtomicU64::new(0),
             end: AtomicU64::new(0),
+            end_at_start: AtomicU64::new(0),
+            proof: Proof::default(),
         }
     }
 
@@ -127,6 +161,55 @@ impl Partition {
     #[must_use]
     pub fn event_watermark(&self) -> Watermark {
         Watermark(self.watermark.load(Ordering::Acquire))
+    }
+
+    /// Whether it is known to have nothing to read, and holds no watermark back.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.is_idle.load(Ordering::Acquire)
+    }
+
+    /// Takes it out of the job watermark, or back into it.
+    pub fn set_idle(&self, is_idle: bool) {
+        self.is_idle.store(is_idle, Ordering::Release);
+    }
+
+    /// Notes that all that was read before the job started has been read again.
+    pub fn set_replayed(&self) {
+        self.is_replayed.store(true, Ordering::Release);
+    }
+
+    /// Whether it has been read as far as it reached when the job started.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        let end = self.end_at_start.load(Ordering::Relaxed);
+        self.is_replayed.load(Ordering::Acquire) && self.position.load(Ordering::Relaxed) >= end
+    }
+
+    /// Asks whoever talks to the broker for the partition's end.
+    pub fn want_proof(&self) {
+        self.proof.is_wanted.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody wants to know the partition's end.
+    #[must_use]
+    pub fn wants_proof(&self) -> bool {
+        self.proof.is_wanted.load(Ordering::Acquire)
+    }
+
+    /// The broker, asked at `asked_millis`, has said where the partition ends.
+    pub fn prove(&self, end: u64, asked_millis: i64) {
+        self.end.fetch_max(end, Ordering::Relaxed);
+        self.proof.end.store(end, Ordering::Relaxed);
+        self.proof.asked_millis.store(asked_millis, Ordering::Release);
+        self.proof.is_wanted.store(false, Ordering::Release);
+    }
+
+    /// Whether the broker, asked at `since_millis` or later, has said that nothing lies at or beyond `position`.
+    #[must_use]
+    pub fn is_proven_empty(&self, position: u64, since_millis: i64) -> bool {
+        let asked = self.proof.asked_millis.load(Ordering::Acquire);
+        asked >= since_millis && asked > 0 && self.proof.end.load(Ordering::Relaxed) <= position
     }
 
     /// Whether it has been read to its end.
@@ -153,6 +236,80 @@ impl Partition {
     }
 }
 
+/// How far a partition of another process is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionNews {
+    /// The partition.
+    pub id: PartitionId,
+    source: String,
+    watermark: i64,
+    is_finished: bool,
+    is_idle: bool,
+    is_replayed: bool,
+    /// Received, counted, late, filtered, replayed, bytes read, position, end, end at start.
+    counts: [u64; 9],
+    rejected: [u64; Reason::ALL.len()],
+}
+
+impl Partition {
+    fn counts(&self) -> [&AtomicU64; 9] {
+        let Partition { received, counted, late, filtered, replayed, bytes_read, position, end, .. } = self;
+        [received, counted, late, filtered, replayed, bytes_read, position, end, &self.end_at_start]
+    }
+
+    fn news(&self) -> PartitionNews {
+        PartitionNews {
+            id: self.id,
+            source: self.source.clone(),
+            watermark: self.watermark.load(Ordering::Acquire),
+            is_finished: self.is_finished(),
+            is_idle: self.is_idle(),
+            is_replayed: self.is_replayed.load(Ordering::Acquire),
+            counts: self.counts().map(|count| count.load(Ordering::Relaxed)),
+            rejected: std::array::from_fn(|reason| self.rejected[reason].load(Ordering::Relaxed)),
+        }
+    }
+
+    fn hear(&self, news: &PartitionNews) {
+        for (known, told) in self.counts().into_iter().zip(news.counts) {
+            known.store(told, Ordering::Relaxed);
+        }
+        for (known, told) in self.rejected.iter().zip(news.rejected) {
+            known.store(told, Ordering::Relaxed);
+        }
+        self.watermark.store(news.watermark, Ordering::Release);
+        self.is_finished.store(news.is_finished, Ordering::Release);
+        self.is_replayed.store(news.is_replayed, Ordering::Release);
+        self.is_idle.store(news.is_idle, Ordering::Release);
+    }
+}
+
+impl Partitions {
+    /// How far every partition is, for other processes.
+    #[must_use]
+    pub fn news(&self) -> Vec<PartitionNews> {
+        self.read().iter().map(|partition| partition.news()).collect()
+    }
+
+    /// Takes note of how far a partition is that another process reads.
+    pub fn hear(&self, news: PartitionNews) {
+        self.ensure(news.id, &news.source);
+        self.get(news.id).hear(&news);
+    }
+
+    /// The times of the earliest and the latest event read, for other processes.
+    #[must_use]
+    pub fn events_millis(&self) -> (i64, i64) {
+        (self.earliest_event.load(Ordering::Acquire), self.latest_event.load(Ordering::Acquire))
+    }
+
+    /// Takes note of the events that another process has read.
+    pub fn hear_events(&self, (earliest, latest): (i64, i64)) {
+        self.earliest_event.fetch_min(earliest, Ordering::AcqRel);
+        self.latest_event.fetch_max(latest, Ordering::AcqRel);
+    }
+}
+
 /// Sums over all partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -166,6 +323,8 @@ pub struct Totals {
     pub rejected: [u64; Reason::ALL.len()],
     /// Valid events whose type is not asked for.
     pub filtered: u64,
+    /// Records read again after a restart; not among those received.
+    pub replayed: u64,
     /// Bytes of input read, as stored.
     pub bytes_read: u64,
 }
@@ -184,82 +343,160 @@ impl Totals {
     }
 }
 
+/// What happens to the watermark when every partition is idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnAllIdle {
+    /// It stays.
+    Freeze,
+    /// It follows the clock, this far behind, up to the end of the last open window.
+    Advance {
+        /// The out-of-orderness and the idle timeout together.
+        behind: Duration,
+    },
+}
+
 /// The table of partitions.
 #[derive(Debug)]
 pub struct Partitions {
-    table: Vec<Partition>,
+    table: RwLock<Vec<Arc<Partition>>>,
+    on_all_idle: OnAllIdle,
     /// The earliest event read from any partition, in milliseconds since the epoch.
     earliest_event: AtomicI64,
     /// The latest one.
     latest_event: AtomicI64,
     /// The first open window that was last told to the workers.
     announced_window: AtomicU64,
+    /// The highest job watermark so far.
+    reached: AtomicI64,
 }
 
 impl Partitions {
     /// A table with one partition for each source name, numbered in order.
     pub fn new(sources: impl IntoIterator<Item = String>) -> Self {
+        Self::with_idle_rule(sources, OnAllIdle::Freeze)
+    }
+
+    /// The same, of partitions that may become idle.
+    pub fn with_idle_rule(sources: impl IntoIterator<Item = String>, on_all_idle: OnAllIdle) -> Self {
+        let entry = |(id, source)| Arc::new(Partition::new(id, source));
         Partitions {
-            table: (0..).map(PartitionId).zip(sources).map(|(id, source)| Partition::new(id, source)).collect(),
+            table: RwLock::new((0..).map(PartitionId).zip(sources).map(entry).collect()),
+            on_all_idle,
             earliest_event: AtomicI64::new(i64::MAX),
             latest_event: AtomicI64::new(i64::MIN),
             announced_window: AtomicU64::new(0),
+            reached: AtomicI64::new(Watermark::BEGINNING.0),
         }
     }
 
     /// The partition's entry.
+    ///
+    /// # Panics
+    /// When there is none of this number.
     #[must_use]
-    pub fn get(&self, PartitionId(id): PartitionId) -> &Partition {
-        &self.table[id as usize]
+    pub fn get(&self, PartitionId(id): PartitionId) -> Arc<Partition> {
+        Arc::clone(&self.read()[id as usize])
+    }
+
+    /// Makes sure that the table has a partition of this number: the input may have got it since the start.
+    pub fn ensure(&self, id: PartitionId, source: &str) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        while let Ok(next) = u32::try_from(table.len())
+            && next <= id.0
+        {
+            table.push(Arc::new(Partition::new(PartitionId(next), source.to_owned())));
+        }
     }
 
     /// All partitions, by number.
-    pub fn iter(&self) -> impl Iterator<Item = &Partition> {
-        self.table.iter()
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Partition>> {
+        self.read().clone()
     }
 
     /// How many partitions there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.table.len()
+        self.read().len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.table.is_empty()
+        self.read().is_empty()
     }
 
-    /// The job watermark: up to where every partition is complete.
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Arc<Partition>>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The job watermark: up to where every partition that is not idle is complete.
     #[must_use]
     pub fn job_watermark(&self) -> Watermark {
-        self.table.iter().map(Partition::watermark).min().unwrap_or(Watermark::END)
+        self.watermark_of(&self.read(), None)
+    }
+
+    /// The job watermark without this partition: what it finds when it joins.
+    #[must_use]
+    pub fn watermark_without(&self, id: PartitionId) -> Watermark {
+        self.watermark_of(&self.read(), Some(id))
+    }
+
+    fn watermark_of(&self, table: &[Arc<Partition>], without: Option<PartitionId>) -> Watermark {
+        if table.is_empty() {
+            return Watermark::END;
+        }
+        let active = table.iter().filter(|partition| !partition.is_idle() && Some(partition.id) != without);
+        let watermark =
+            active.map(|partition| partition.watermark()).min().unwrap_or_else(|| self.all_idle_watermark());
+        self.reached.fetch_max(watermark.0, Ordering::AcqRel);
+        watermark
+    }
+
+    /// All idle: no event holds the watermark, so that the last open window may close, and no later one.
+    fn all_idle_watermark(&self) -> Watermark {
+        let reached = Watermark(self.reached.load(Ordering::Acquire));
+        let OnAllIdle::Advance { behind } = self.on_all_idle else { return reached };
+        let Some(EventSpan { latest, .. }) = self.event_span() else { return reached };
+        let by_the_clock = Watermark::at(clock::now_millis().saturating_sub(millis(behind)));
+        reached.max(by_the_clock.min(Watermark::at(Window::of(latest).end_millis())))
     }
 
     /// The partition that holds the job watermark back: the slowest, if any other is ahead of it.
     #[must_use]
-    pub fn holder(&self) -> Option<&Partition> {
-        let slowest = self.table.iter().min_by_key(|partition| partition.watermark())?;
-        self.table.iter().any(|partition| partition.watermark() > slowest.watermark()).then_some(slowest)
+    pub fn holder(&self) -> Option<Arc<Partition>> {
+        let table = self.read();
+        let active = || table.iter().filter(|partition| !partition.is_idle());
+        let slowest = active().min_by_key(|partition| partition.watermark())?;
+        active().any(|partition| partition.watermark() > slowest.watermark()).then(|| Arc::clone(slowest))
+    }
+
+    /// Whether every partition has been read as far as it reached when the job started.
+    #[must_use]
+    pub fn have_caught_up(&self) -> bool {
+        self.read().iter().all(|partition| partition.has_caught_up())
     }
 
     /// Publishes how far a partition is complete and which times its events have, after what lies below was sent.
     ///
     /// Returns whether the job watermark entered a window that no worker was told of: then they must be woken.
-    pub fn advance(&self, id: PartitionId, to: Watermark, span: EventSpan) -> bool {
-        self.earliest_event.fetch_min(span.earliest.millis(), Ordering::AcqRel);
-        self.latest_event.fetch_max(span.latest.millis(), Ordering::AcqRel);
-        self.get(id).watermark.fetch_max(to.0, Ordering::AcqRel);
+    pub fn advance(&self, partition: &Partition, to: Watermark, span: Option<EventSpan>) -> bool {
+        if let Some(span) = span {
+            self.earliest_event.fetch_min(span.earliest.millis(), Ordering::AcqRel);
+            self.latest_event.fetch_max(span.latest.millis(), Ordering::AcqRel);
+        }
+        partition.watermark.fetch_max(to.0, Ordering::AcqRel);
         self.announces_window()
     }
 
     /// Takes note that a partition has been read to its end; returns what [`advance`](Self::advance) does.
-    pub fn finish(&self, id: PartitionId) -> bool {
-        self.get(id).is_finished.store(true, Ordering::Release);
+    pub fn finish(&self, partition: &Partition) -> bool {
+        partition.is_finished.store(true, Ordering::Release);
         self.announces_window()
     }
 
-    fn announces_window(&self) -> bool {
+    /// Whether the job watermark has entered a window that no worker was told of.
+    pub fn announces_window(&self) -> bool {
         let window = self.job_watermark().first_open_window();
         self.announced_window.fetch_max(window, Ordering::AcqRel) < window
     }
@@ -282,22 +519,26 @@ impl Partitions {
             i64::MAX => return Watermark::END,
             millis => Watermark::at(millis - out_of_orderness_millis),
         };
-        let slowest = self.table.iter().map(Partition::watermark).map(|watermark| watermark.max(earliest)).min();
+        let table = self.read();
+        let active = table.iter().filter(|partition| !partition.is_idle());
+        let slowest = active.map(|partition| partition.watermark().max(earliest)).min();
         slowest.unwrap_or(Watermark::END).plus(max_skew_millis)
     }
 
     /// Records that the broker has beyond those read, where there is a broker that has said so.
     #[must_use]
     pub fn lag(&self) -> Option<u64> {
-        let is_known = self.table.iter().any(|partition| partition.end.load(Ordering::Relaxed) > 0);
-        is_known.then(|| self.table.iter().map(Partition::lag).sum())
+        let table = self.read();
+        let is_known = table.iter().any(|partition| partition.end.load(Ordering::Relaxed) > 0);
+        is_known.then(|| table.iter().map(|partition| partition.lag()).sum())
     }
 
     /// The sums of all partitions.
     #[must_use]
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
-        for partition in &self.table {
+        for partition in self.read().iter() {
+            totals.replayed += partition.replayed.load(Ordering::Relaxed);
             totals.received += partition.received.load(Ordering::Relaxed);
             totals.counted += partition.counted.load(Ordering::Relaxed);
             totals.late += partition.late.load(Ordering::Relaxed);
@@ -315,9 +556,10 @@ impl Partitions {
 mod tests {
     use super::*;
 
-    fn span(millis: i64) -> EventSpan {
-        let time = EventTime::from_millis(millis).unwrap();
-        EventSpan { earliest: time, latest: time }
+    fn advance(partitions: &Partitions, partition: u32, to_millis: i64) -> bool {
+        let time = EventTime::from_millis(to_millis + 10_000).unwrap();
+        let span = EventSpan { earliest: time, latest: time };
+        partitions.advance(&partitions.get(PartitionId(partition)), Watermark::at(to_millis), Some(span))
     }
 
     #[test]
@@ -325,10 +567,10 @@ mod tests {
         let partitions = Partitions::new(["a".to_owned(), "b".to_owned()]);
         assert!(partitions.holder().is_none());
 
-        partitions.advance(PartitionId(0), Watermark::at(60_000), span(70_000));
+        advance(&partitions, 0, 60_000);
         assert_eq!(partitions.holder().map(|holder| holder.id), Some(PartitionId(1)));
 
-        partitions.advance(PartitionId(1), Watermark::at(120_000), span(130_000));
+        advance(&partitions, 1, 120_000);
         assert_eq!(partitions.holder().map(|holder| holder.id), Some(PartitionId(0)));
         assert_eq!(partitions.job_watermark(), Watermark::at(60_000));
     }
@@ -336,10 +578,10 @@ mod tests {
     #[test]
     fn a_window_is_announced_once_by_whoever_makes_the_job_enter_it() {
         let partitions = Partitions::new(["a".to_owned(), "b".to_owned()]);
-        assert!(!partitions.advance(PartitionId(0), Watermark::at(125_000), span(135_000)));
-        assert!(partitions.advance(PartitionId(1), Watermark::at(61_000), span(71_000)));
-        assert!(!partitions.advance(PartitionId(1), Watermark::at(62_000), span(72_000)));
-        assert!(partitions.finish(PartitionId(1)));
+        assert!(!advance(&partitions, 0, 125_000));
+        assert!(advance(&partitions, 1, 61_000));
+        assert!(!advance(&partitions, 1, 62_000));
+        assert!(partitions.finish(&partitions.get(PartitionId(1))));
         assert_eq!(partitions.job_watermark().first_open_window(), 2);
     }
 

@@ -43,6 +43,22 @@ pub mod attribute {
     pub const JOB_EPOCH: &str = "job_epoch";
 }
 
+/// Attribute names of the control item in DynamoDB, beside [`attribute::JOB_EPOCH`].
+pub mod control {
+    /// Partition key of the control table, a string; it has no sort key.
+    pub const KEY: &str = "key";
+    /// The only value of [`KEY`] so far.
+    pub const JOB: &str = "job";
+    /// Event time up to which the results are complete, `YYYY-MM-DDTHH:MM:SS.mmmZ`, a string; absent while not known.
+    pub const WATERMARK: &str = "watermark";
+    /// When the item was written, `YYYY-MM-DDTHH:MM:SS.mmmZ`, a string.
+    pub const PROCESSED_AT: &str = "processed_at";
+    /// The version of the item's form, a number.
+    pub const VERSION: &str = "v";
+    /// The form's version that this code writes and reads.
+    pub const V: u64 = 1;
+}
+
 /// Kafka headers that Footfall adds to a late or rejected record, after the record's own.
 pub mod header {
     /// The [`Reason`](crate::Reason)'s code, or `late`.

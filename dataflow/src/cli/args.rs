@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
-use schemas::names;
+use schemas::{EventTime, names};
 
+use crate::cluster::ClusterArgs;
+use crate::cluster::args::MAX_PROCESSES;
+use crate::commit::kafka::From;
 use crate::duration;
 use crate::error::Error;
 use crate::kafka::KafkaArgs;
@@ -33,6 +36,141 @@ pub(super) struct RunArgs {
         help_heading = "Metrics and health"
     )]
     pub(super) admin_addr: AdminAddr,
+
+    /// Run the job in this many processes on this machine, and start all of them again when one fails. The address of
+    /// the metrics is that of the first process; each further one has the next port.
+    #[arg(long, env = "FOOTFALL_PROCESSES", value_name = "N", help_heading = "Several processes",
+        conflicts_with_all = ["cluster_processes", "process", "hosts"],
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_PROCESSES))]
+    pub(super) processes: Option<usize>,
+
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+
+    #[command(flatten)]
+    pub(super) resume: ResumeArgs,
+
+    #[command(flatten)]
+    pub(super) idle: IdleArgs,
+
+    #[command(flatten)]
+    pub(super) live: LiveArgs,
+}
+
+/// Where a run of a topic goes on when it is started again.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Restart")]
+pub(super) struct ResumeArgs {
+    /// `exactly-once` commits rows, late and rejected records and the place to go on from in one Kafka transaction.
+    /// `at-least-once` is for brokers without transactions: the place is kept in the file of --resume, and rows may be
+    /// written again after a crash, though never other ones.
+    #[arg(long, env = "FOOTFALL_DELIVERY", value_name = "GUARANTEE", value_enum, default_value = "exactly-once")]
+    pub(super) delivery: Delivery,
+
+    #[command(flatten)]
+    pub(super) group: GroupArgs,
+
+    /// Where the place to go on from is kept, as `file:PATH`; with `--delivery at-least-once` alone.
+    #[arg(long, env = "FOOTFALL_RESUME", value_name = "file:PATH", value_parser = parse_resume)]
+    pub(super) resume: Option<PathBuf>,
+
+    /// Where to begin when there is no place to go on from: `beginning`, `end` or a time, such as 2024-01-01T12:00:00Z,
+    /// from which on the broker has got the records.
+    #[arg(long, env = "FOOTFALL_FROM", value_name = "PLACE", default_value = "beginning", value_parser = parse_from)]
+    pub(super) from: From,
+
+    /// How long late and rejected records, live counts and the place to go on from may wait to be committed. Rows of a
+    /// window that has closed do not wait.
+    #[arg(long, env = "FOOTFALL_COMMIT_INTERVAL", value_name = "DURATION", default_value = "1s",
+        value_parser = duration::parse)]
+    pub(super) commit_interval: Duration,
+}
+
+/// Whose place it is.
+#[derive(Args, Clone, Debug)]
+pub(super) struct GroupArgs {
+    /// The consumer group that keeps the place to go on from, one for each job. A new name begins anew.
+    #[arg(long, env = "FOOTFALL_GROUP", value_name = "NAME", default_value = "footfall-dataflow",
+        value_parser = NonEmptyStringValueParser::new(), help_heading = "Restart")]
+    pub(super) group: String,
+
+    /// Where the job runs, such as `staging`: with the group it makes the transactional id, which one job may have at a
+    /// time.
+    #[arg(long, env = "FOOTFALL_ENVIRONMENT", value_name = "NAME", default_value = "local",
+        value_parser = NonEmptyStringValueParser::new(), help_heading = "Restart")]
+    pub(super) environment: String,
+}
+
+/// What a run guarantees of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Delivery {
+    /// Each once.
+    ExactlyOnce,
+    /// Each once or several times.
+    AtLeastOnce,
+}
+
+/// What happens when nothing comes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Idle partitions")]
+pub(super) struct IdleArgs {
+    /// After how long without a valid record a partition that has been read to its end no longer holds the others up;
+    /// 0s = never.
+    #[arg(long, env = "FOOTFALL_IDLE_TIMEOUT", value_name = "DURATION", default_value = "30s",
+        value_parser = duration::parse)]
+    pub(super) idle_timeout: Duration,
+
+    /// When all partitions are idle: `advance` lets the clock close the last open window, `freeze` waits for the next
+    /// event.
+    #[arg(long, env = "FOOTFALL_ON_ALL_IDLE", value_name = "WHAT", value_enum, default_value = "advance")]
+    pub(super) on_all_idle: AllIdle,
+}
+
+/// What happens when all partitions are idle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum AllIdle {
+    /// The clock closes the last open window.
+    Advance,
+    /// Windows stay open.
+    Freeze,
+}
+
+/// Counts of windows that are still open.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Live counts")]
+pub(super) struct LiveArgs {
+    /// How often the running counts of open windows go to the results topic, at most, for products that changed; 0s =
+    /// never. Only the sinks `kafka` and `dynamodb` get them.
+    #[arg(long, env = "FOOTFALL_LIVE_INTERVAL", value_name = "DURATION", default_value = "1s",
+        value_parser = duration::parse)]
+    pub(super) live_interval: Duration,
+
+    /// How many of them at a time, at most; those that have grown most come first.
+    #[arg(long, env = "FOOTFALL_LIVE_MAX_ROWS", value_name = "N", default_value_t = 1_000)]
+    pub(super) live_max_rows: usize,
+
+    /// How often they go to DynamoDB; 0s = never.
+    #[arg(long, env = "FOOTFALL_LIVE_STORE_INTERVAL", value_name = "DURATION", default_value = "10s",
+        value_parser = duration::parse)]
+    pub(super) live_store_interval: Duration,
+}
+
+fn parse_resume(text: &str) -> Result<PathBuf, String> {
+    match text.strip_prefix("file:") {
+        Some("") => Err("there is no path after `file:`".to_owned()),
+        Some(path) => Ok(path.into()),
+        None => Err(format!("write file:{text}")),
+    }
+}
+
+fn parse_from(text: &str) -> Result<From, String> {
+    match text {
+        "beginning" => Ok(From::Beginning),
+        "end" => Ok(From::End),
+        time => EventTime::parse(time.as_bytes())
+            .map(From::Time)
+            .map_err(|_| "write beginning, end or a time such as 2024-01-01T12:00:00Z".to_owned()),
+    }
 }
 
 /// The flags of `dataflow replay`.
@@ -107,6 +245,12 @@ pub(super) struct JobArgs {
     #[arg(long, env = "FOOTFALL_OUT_OF_ORDERNESS", value_name = "DURATION", default_value = "10s",
         value_parser = duration::parse)]
     pub(super) out_of_orderness: Duration,
+
+    /// How long after its close a window still takes events; each then changes the window's row, which is written again
+    /// with a higher revision. Such changes come when the present window closes.
+    #[arg(long, env = "FOOTFALL_ALLOWED_LATENESS", value_name = "DURATION", default_value = "0s",
+        value_parser = duration::parse)]
+    pub(super) allowed_lateness: Duration,
 
     /// How far an event may be dated after its Kafka record before it is rejected [default: 5m]. Files have no such
     /// check unless this is given; then the clock is what their events are compared with.

@@ -6,45 +6,44 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::args::{DemoArgs, JobArgs, ReplayArgs, RunArgs, SourceSpec};
+use super::args::{AllIdle, DemoArgs, JobArgs, LiveArgs, ReplayArgs, RunArgs, SinkSpec, SourceSpec};
 use super::progress::Display;
-use super::{demo as demo_stream, logging, sinks, sources, stalls, summary};
+use super::{demo as demo_stream, logging, resume, sinks, sources, stalls, summary};
 use crate::admin;
 use crate::classify::Rules;
+use crate::cluster::{self, Hello, Members};
+use crate::control::Control;
 use crate::error::Error;
-use crate::job::{Job, SinkPlan};
+use crate::job::{Job, LivePlan, Plan, SinkPlan};
+use crate::live::LiveSettings;
 use crate::output::Output;
+use crate::partitions::OnAllIdle;
 use crate::sink::dynamodb::WriteMode;
 use crate::sink::operator::Spread;
 use crate::sink::table::TableSink;
+use crate::source::Reader;
 use crate::source::operator::SourceSettings;
-use crate::source::{Extent, Input};
 
-/// The epoch of a job that keeps no record of its epochs: every start writes the same rows.
-const ONLY_EPOCH: u64 = 1;
 /// How far a Kafka record's event may be dated after the record.
 const DEFAULT_MAX_FUTURE_SKEW: Duration = Duration::from_secs(5 * 60);
 /// How long an interrupted job may take to finish what it has read.
 const DRAIN_LIMIT: Duration = Duration::from_millis(1_500);
+/// How long the last commit of an interrupted job may take.
+const COMMIT_LIMIT: Duration = Duration::from_secs(10);
 /// The exit code by convention of a program that SIGINT ended.
 pub(super) const INTERRUPTED: i32 = 130;
 
 /// `dataflow run`.
 pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
-    let is_kafka = args.job.source == SourceSpec::Kafka;
     let launch = Launch {
         verb: "counted",
-        is_bounded: !is_kafka,
+        is_bounded: args.job.source != SourceSpec::Kafka,
         on_interrupt: OnInterrupt::Drain,
-        mode: WriteMode::Job { epoch: ONLY_EPOCH },
+        mode: None,
         admin_addr: args.admin_addr.0,
+        members: args.cluster.members()?,
+        run: Some(args),
     };
-    if is_kafka {
-        tracing::info!(
-            "reading topic {} from its beginning: this version keeps no record of how far it was",
-            args.job.topics.input_topic
-        );
-    }
     launch.start(&args.job)
 }
 
@@ -54,8 +53,10 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<(), Error> {
         verb: "replayed",
         is_bounded: true,
         on_interrupt: OnInterrupt::GiveUp,
-        mode: WriteMode::Replay { overwrite: args.overwrite },
+        mode: Some(WriteMode::Replay { overwrite: args.overwrite }),
         admin_addr: args.admin_addr.0,
+        members: Members::alone(),
+        run: None,
     };
     launch.start(&args.job)
 }
@@ -70,7 +71,8 @@ pub(super) fn demo(args: &DemoArgs) -> Result<(), Error> {
     logging::note(&demo_stream::introduction(args));
     let started = Instant::now();
     watch_signals(&runtime, &job, OnInterrupt::Drain)?;
-    drive(&job, inputs, SourceSettings::default(), vec![plan])?;
+    let readers = inputs.into_iter().map(|input| input.reader).collect();
+    job.run::<Reader>(readers, SourceSettings::default(), vec![plan])?;
     let context = summary::Context { verb: "counted", rejects: None, late: None, elapsed: started.elapsed() };
     if !logging::is_json() {
         // Apart from the last table.
@@ -90,37 +92,69 @@ enum OnInterrupt {
 }
 
 /// How a command runs the job.
-struct Launch {
+struct Launch<'a> {
     verb: &'static str,
     is_bounded: bool,
     on_interrupt: OnInterrupt,
-    mode: WriteMode,
+    /// As whom DynamoDB is written to; none: as a job that has an epoch.
+    mode: Option<WriteMode>,
     admin_addr: Option<SocketAddr>,
+    members: Members,
+    /// What `run` has beyond what it has in common with `replay`.
+    run: Option<&'a RunArgs>,
 }
 
-impl Launch {
+impl Launch<'_> {
     fn start(&self, args: &JobArgs) -> Result<(), Error> {
         let started = Instant::now();
         sinks::check(args)?;
+        if let Some(run) = self.run {
+            resume::check(run, &self.members)?;
+        }
         let runtime = runtime()?;
-        sinks::create_topics(args)?;
-        let inputs = sources::open(args, self.is_bounded)?;
-        sinks::check_against_inputs(args, &inputs)?;
-        let job = Job::new(sources::workers(args), inputs.iter().map(|input| input.name.clone()));
-        let plans = sinks::open(args, self.mode, &job.metrics, runtime.handle())?;
+        let is_first = self.members.process == 0;
+        if is_first {
+            sinks::create_topics(args)?;
+        }
+        let source = sources::open(args, self.is_bounded)?;
+        sinks::check_against_inputs(args, &source.names)?;
+        let settings = self.source_settings(args);
+        let workers = sources::workers(args);
+        let control = Control::of_process(self.members.process, self.members.count(), workers);
+        let job = Job::of_process(control, source.names.iter().cloned(), self.on_all_idle(&settings));
+        let resume_plan = match self.run {
+            Some(run) if !self.is_bounded => Some(resume::plan(run, &settings.rules, &job.metrics)?),
+            _ => None,
+        };
+        let in_transactions = resume_plan.as_ref().is_some_and(|plan| plan.home.takes_output());
+        let sinks = sinks::open(args, self.mode, is_first, in_transactions, &job, runtime.handle())?;
         // From the moment that there are files to take back.
         watch_signals(&runtime, &job, self.on_interrupt)?;
         if let Some(address) = self.admin_addr {
             let bound = runtime.block_on(admin::serve(address, &job))?;
             tracing::info!("version {}, metrics at http://{bound}/metrics", env!("CARGO_PKG_VERSION"));
         }
-        if !self.is_bounded {
+        if !self.is_bounded && is_first {
             stalls::report(&runtime, &job);
         }
+        let hello = Hello::new(workers, resume::settings_in_common(args, self.run, &source.names));
+        let Some(links) = cluster::connect(&self.members, &hello, &job.control)? else { return Ok(()) };
         // Rows and the display would run into each other on one terminal.
-        let display = (!sinks::write_to_terminal(args)).then(|| Display::start(&job, total_extent(&inputs)));
-        let result = drive(&job, inputs, source_settings(args, self.is_bounded), plans);
+        let display = (is_first && !sinks::write_to_terminal(args)).then(|| Display::start(&job, source.extent));
+        let plan = Plan {
+            source: settings,
+            keeps_quarantined: sinks::keep_quarantined(args),
+            sinks,
+            resume: resume_plan,
+            live: self.run.filter(|_| !self.is_bounded).and_then(live_plan),
+            links,
+        };
+        let result = job.run_plan(source.partitions, plan);
         drop(display);
+        if !is_first {
+            // The first process speaks for all.
+            return result;
+        }
         let (rejects, late) = sinks::places_of_quarantine(args);
         let context = summary::Context { verb: self.verb, rejects, late, elapsed: started.elapsed() };
         if let Err(error) = result {
@@ -131,24 +165,44 @@ impl Launch {
         summary::say(&job, &context);
         check_totals(&job, args.strict)
     }
-}
 
-fn drive(job: &Job, inputs: Vec<Input>, settings: SourceSettings, plans: Vec<SinkPlan>) -> Result<(), Error> {
-    job.run(inputs.into_iter().map(|input| input.reader).collect(), settings, plans)
-}
-
-fn source_settings(args: &JobArgs, is_bounded: bool) -> SourceSettings {
-    let default_skew = (args.source == SourceSpec::Kafka).then_some(DEFAULT_MAX_FUTURE_SKEW);
-    let window = Duration::from_millis(schemas::Window::MILLIS.unsigned_abs());
-    SourceSettings {
-        rules: Rules {
-            out_of_orderness: args.out_of_orderness,
-            max_future_skew: args.max_future_skew.or(default_skew),
-            event_types: args.event_types.clone(),
-        },
-        max_partition_skew: (args.max_partition_skew > 0).then(|| window * args.max_partition_skew),
-        is_unbounded: !is_bounded,
+    fn source_settings(&self, args: &JobArgs) -> SourceSettings {
+        let default_skew = (args.source == SourceSpec::Kafka).then_some(DEFAULT_MAX_FUTURE_SKEW);
+        let window = Duration::from_millis(schemas::Window::MILLIS.unsigned_abs());
+        let idle_timeout = self.run.filter(|_| !self.is_bounded).map(|run| run.idle.idle_timeout);
+        SourceSettings {
+            rules: Rules {
+                out_of_orderness: args.out_of_orderness,
+                max_future_skew: args.max_future_skew.or(default_skew),
+                allowed_lateness: args.allowed_lateness,
+                event_types: args.event_types.clone(),
+            },
+            idle_timeout: idle_timeout.filter(|timeout| !timeout.is_zero()),
+            max_partition_skew: (args.max_partition_skew > 0).then(|| window * args.max_partition_skew),
+            is_unbounded: !self.is_bounded,
+        }
     }
+
+    fn on_all_idle(&self, settings: &SourceSettings) -> OnAllIdle {
+        match (self.run.map(|run| run.idle.on_all_idle), settings.idle_timeout) {
+            (Some(AllIdle::Advance), Some(timeout)) => {
+                OnAllIdle::Advance { behind: settings.rules.out_of_orderness + timeout }
+            }
+            _ => OnAllIdle::Freeze,
+        }
+    }
+}
+
+fn live_plan(run: &RunArgs) -> Option<LivePlan> {
+    let LiveArgs { live_interval, live_max_rows, live_store_interval } = run.live;
+    let takes_live = |sink: &SinkSpec| matches!(sink, SinkSpec::Kafka | SinkSpec::DynamoDb);
+    if live_interval.is_zero() || live_max_rows == 0 || !run.job.sinks.iter().any(takes_live) {
+        return None;
+    }
+    Some(LivePlan {
+        rows: LiveSettings { interval: live_interval, max_rows: live_max_rows },
+        store_interval: Some(live_store_interval).filter(|interval| !interval.is_zero()),
+    })
 }
 
 fn check_totals(job: &Job, is_strict: bool) -> Result<(), Error> {
@@ -172,14 +226,6 @@ fn check_totals(job: &Job, is_strict: bool) -> Result<(), Error> {
     Ok(())
 }
 
-fn total_extent(inputs: &[Input]) -> Option<Extent> {
-    inputs.iter().map(|input| input.extent).reduce(|sum, next| match (sum?, next?) {
-        (Extent::Bytes(a), Extent::Bytes(b)) => Some(Extent::Bytes(a + b)),
-        (Extent::Records(a), Extent::Records(b)) => Some(Extent::Records(a + b)),
-        _ => None,
-    })?
-}
-
 pub(super) fn runtime() -> Result<Runtime, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|error| Error::Internal(format!("cannot start the runtime: {error}")))
@@ -200,7 +246,7 @@ fn watch_signals(runtime: &Runtime, job: &Job, on_interrupt: OnInterrupt) -> Res
         }
         tokio::select! {
             () = next(&mut interrupt, &mut terminate) => std::process::exit(INTERRUPTED),
-            () = tokio::time::sleep(DRAIN_LIMIT) => job.control.fail(Error::Unavailable(
+            () = tokio::time::sleep(drain_limit(&job)) => job.control.fail(Error::Unavailable(
                 "stopped before every sink had acknowledged what was read; start again to write it once more".to_owned(),
             )),
         }
@@ -208,6 +254,10 @@ fn watch_signals(runtime: &Runtime, job: &Job, on_interrupt: OnInterrupt) -> Res
         std::process::exit(INTERRUPTED);
     });
     Ok(())
+}
+
+fn drain_limit(job: &Job) -> Duration {
+    if job.control.is_resumable() { COMMIT_LIMIT } else { DRAIN_LIMIT }
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -6,10 +6,12 @@ mod execute;
 mod generate;
 mod logging;
 mod progress;
+mod resume;
 mod sinks;
 mod sources;
 mod stalls;
 mod summary;
+mod supervise;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -51,6 +53,7 @@ enum Command {
 /// Parses the command line, runs the command, and reports its failure in one sentence.
 #[must_use]
 pub fn main() -> ExitCode {
+    supervise::end_with_supervisor();
     let matches = without_empty_variables(Cli::command()).try_get_matches();
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -58,7 +61,13 @@ pub fn main() -> ExitCode {
     };
     logging::init(cli.log_format);
     let result = match cli.command.unwrap_or_else(|| Command::Demo(DemoArgs::default())) {
-        Command::Run(args) => execute::run(&args),
+        Command::Run(args) => match args.processes {
+            Some(processes) => match supervise::supervise(processes, args.admin_addr.0) {
+                Ok(code) => return code,
+                Err(error) => Err(error),
+            },
+            None => execute::run(&args),
+        },
         Command::Replay(args) => execute::replay(&args),
         Command::Generate(args) => generate::generate(&args),
         Command::Demo(args) => execute::demo(&args),

@@ -7,12 +7,13 @@ use tokio::runtime::Handle;
 
 use super::args::{JobArgs, SinkSpec, SourceSpec};
 use crate::error::Error;
-use crate::job::SinkPlan;
+use crate::job::{Job, SinkPlan};
 use crate::kafka::topic;
 use crate::metrics::Metrics;
 use crate::output::{self, Output};
-use crate::sink::dynamodb::{DynamoDbSink, WriteMode};
-use crate::sink::kafka::{KafkaSink, Topics};
+use crate::sink::Sink;
+use crate::sink::dynamodb::{DynamoDb, JobSink, WriteMode};
+use crate::sink::kafka::{KafkaOutput, KafkaSink, Topics};
 use crate::sink::ndjson::NdjsonSink;
 use crate::sink::operator::Spread;
 use crate::sink::quarantine::QuarantineFiles;
@@ -46,13 +47,13 @@ fn place_of(path: &Path) -> Option<String> {
 }
 
 /// Refuses an output that would replace an input.
-pub(super) fn check_against_inputs(args: &JobArgs, inputs: &[crate::source::Input]) -> Result<(), Error> {
+pub(super) fn check_against_inputs(args: &JobArgs, inputs: &[String]) -> Result<(), Error> {
     let outputs = args.sinks.iter().filter_map(|sink| match sink {
         SinkSpec::Ndjson(path) => Some(path),
         _ => None,
     });
     for output in outputs.chain(&args.rejects).chain(&args.late).filter(|path| path.is_file()) {
-        let path_of = |input: &crate::source::Input| match input.name.as_str() {
+        let path_of = |input: &str| match input {
             // A file may come in there by `<`.
             "-" => PathBuf::from("/dev/stdin"),
             name => PathBuf::from(name),
@@ -65,22 +66,37 @@ pub(super) fn check_against_inputs(args: &JobArgs, inputs: &[crate::source::Inpu
     Ok(())
 }
 
-/// Opens every sink.
+/// What the `kafka` sink writes.
+pub(super) fn kafka_output(args: &JobArgs, metrics: &Metrics) -> Result<KafkaOutput, Error> {
+    KafkaOutput::connect(&args.kafka, topics(args), metrics.sink("kafka"))
+}
+
+/// Opens the sinks of this process: all of them in the first one, and in others those that every worker writes to.
+/// `mode`: as whom DynamoDB is written to; none: as the job, once it has its epoch. `in_transactions`: what goes to Kafka
+/// goes there with the resume records.
 pub(super) fn open(
     args: &JobArgs,
-    mode: WriteMode,
-    metrics: &Metrics,
+    mode: Option<WriteMode>,
+    is_first: bool,
+    in_transactions: bool,
+    job: &Job,
     runtime: &Handle,
 ) -> Result<Vec<SinkPlan>, Error> {
+    let metrics = &job.metrics;
     let mut plans = Vec::new();
     // Files come last: until all others are connected, an interrupt ends the program at once, and must find no file
     // half written.
-    let mut specs: Vec<&SinkSpec> = args.sinks.iter().collect();
+    let is_opened = |spec: &&SinkSpec| match spec {
+        SinkSpec::DynamoDb => true,
+        SinkSpec::Kafka => is_first && !in_transactions,
+        _ => is_first,
+    };
+    let mut specs: Vec<&SinkSpec> = args.sinks.iter().filter(is_opened).collect();
     specs.sort_by_key(|spec| matches!(spec, SinkSpec::Ndjson(path) if place_of(path).is_some()));
     for spec in specs {
-        plans.push(open_sink(spec, args, mode, metrics, runtime)?);
+        plans.push(open_sink(spec, args, mode, job, runtime)?);
     }
-    if args.rejects.is_some() || args.late.is_some() {
+    if is_first && (args.rejects.is_some() || args.late.is_some()) {
         let rejects = args.rejects.as_deref().map(Output::create).transpose()?;
         let late = args.late.as_deref().map(Output::create).transpose()?;
         let sink = Box::new(QuarantineFiles::new(rejects, late, metrics.sink("quarantine")));
@@ -92,11 +108,12 @@ pub(super) fn open(
 fn open_sink(
     spec: &SinkSpec,
     args: &JobArgs,
-    mode: WriteMode,
-    metrics: &Metrics,
+    mode: Option<WriteMode>,
+    job: &Job,
     runtime: &Handle,
 ) -> Result<SinkPlan, Error> {
-    let of_rows = |sink, spread| SinkPlan { sink, rows: Some(spread), keeps_quarantined: false };
+    let metrics = &job.metrics;
+    let of_rows = |sink: Box<dyn Sink>, spread| SinkPlan { sink, rows: Some(spread), keeps_quarantined: false };
     Ok(match spec {
         SinkSpec::Stdout => {
             of_rows(Box::new(NdjsonSink::new(Output::stdout(), metrics.sink("stdout"))), Spread::OneWriter)
@@ -108,13 +125,16 @@ fn open_sink(
             of_rows(Box::new(NdjsonSink::new(Output::create(path)?, metrics.sink("ndjson"))), Spread::OneWriter)
         }
         SinkSpec::Kafka => {
-            let sink = Box::new(KafkaSink::connect(&args.kafka, topics(args), metrics.sink("kafka"))?);
+            let sink = Box::new(KafkaSink::new(&args.kafka, kafka_output(args, metrics)?)?);
             SinkPlan { sink, rows: Some(Spread::OneWriter), keeps_quarantined: true }
         }
         SinkSpec::DynamoDb => {
-            let metrics = metrics.sink("dynamodb");
-            let sink = DynamoDbSink::connect(&args.dynamodb, mode, metrics, runtime.clone())?;
-            of_rows(Box::new(sink), Spread::EveryWorker)
+            let dynamo = DynamoDb::connect(&args.dynamodb, job.metrics.sink("dynamodb"), runtime.clone())?;
+            let sink: Box<dyn Sink> = match mode {
+                Some(mode) => Box::new(dynamo.into_sink(mode)),
+                None => Box::new(JobSink::new(dynamo, &job.control)?),
+            };
+            of_rows(sink, Spread::EveryWorker)
         }
     })
 }
@@ -140,6 +160,11 @@ fn topics(args: &JobArgs) -> Topics {
         late: args.topics.late_topic.clone(),
         rejected: args.topics.rejected_topic.clone(),
     }
+}
+
+/// Whether late and rejected records are kept anywhere.
+pub(super) fn keep_quarantined(args: &JobArgs) -> bool {
+    args.rejects.is_some() || args.late.is_some() || args.sinks.contains(&SinkSpec::Kafka)
 }
 
 /// Whether rows appear on the terminal that a person watches.

@@ -19,7 +19,7 @@ pub(super) fn report(runtime: &Runtime, job: &Job) {
             tokio::time::sleep(PATIENCE).await;
             let now = job.partitions.job_watermark();
             if let Some(holder) = job.partitions.holder().filter(|_| now == before) {
-                tracing::warn!("{}", sentence(holder));
+                tracing::warn!("{}", sentence(&holder));
             }
             before = now;
         }

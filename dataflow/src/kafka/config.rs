@@ -17,6 +17,8 @@ mod tests;
 
 /// How long a record may wait for its acknowledgement, retries included.
 pub(super) const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a transaction may be open before the broker aborts it, unless told.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// Stands in for a group: librdkafka wants one before it assigns partitions. A source that commits sets its own.
 const PLACEHOLDER_GROUP: &str = "footfall-dataflow";
 const CLIENT_ID: &str = "footfall-dataflow";
@@ -33,7 +35,7 @@ const GUARDED: &[(&str, &str)] = &[
     ("delivery.report.only.error", "every acknowledgement is counted"),
     ("group.instance.id", "partitions are assigned by the job, not by a group"),
     ("group.id", "the job names its group itself"),
-    ("transactional.id", "the job writes without transactions"),
+    ("transactional.id", "it follows from --environment and --group, so that a restarted job fences its predecessor"),
     ("enable.partition.eof", "a replay has to see the end of a partition"),
     ("auto.offset.reset", "a lost offset must stop the job, not move it silently"),
     ("allow.auto.create.topics", "a mistyped topic must be an error, not a new topic"),
@@ -118,6 +120,36 @@ impl KafkaArgs {
             // The partitioner of Kafka's Java clients: whoever writes a key finds it in the same partition.
             .set("partitioner", "murmur2_random");
         self.finish(config)
+    }
+
+    /// The configuration of a producer that writes in transactions under `transactional_id`, as [`Self::producer_config`]
+    /// otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where flags are missing, contradict each other or are refused by the client.
+    pub fn transactional_config(&self, transactional_id: &str) -> Result<ClientConfig, Error> {
+        let mut config = self.producer_config()?;
+        let millis = |config: &ClientConfig, name: &str| config.get(name).and_then(|text| text.parse::<u64>().ok());
+        let limit = u64::try_from(TRANSACTION_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        let timeout = millis(&config, "transaction.timeout.ms").unwrap_or(limit);
+        // A record is given up while there is still time to abort the transaction, before the broker does and fences us.
+        let delivery = timeout * 3 / 4;
+        let given = millis(&config, "message.timeout.ms").or_else(|| millis(&config, "delivery.timeout.ms"));
+        // 0 stands for no limit, which a transaction does not know.
+        let delivery = given.filter(|given| *given > 0).map_or(delivery, |given| given.min(delivery)).max(1);
+        config.remove("message.timeout.ms");
+        config
+            .set("transactional.id", transactional_id)
+            .set("transaction.timeout.ms", timeout.to_string())
+            .set("delivery.timeout.ms", delivery.to_string());
+        // Every reader waits for us: a broker that is back is to be noticed at once (the default is ten seconds), and one
+        // that is busy with our last transaction is to be asked again soon (a tenth of a second).
+        for (name, millis) in [("reconnect.backoff.max.ms", "1000"), ("retry.backoff.ms", "20")] {
+            if config.get(name).is_none() {
+                config.set(name, millis);
+            }
+        }
+        Ok(config)
     }
 
     /// The context that every client is created with.

@@ -25,8 +25,17 @@ pub struct Context {
     last_error: Mutex<Option<ClientError>>,
     /// When it was last said that no broker can be reached.
     all_down: Mutex<Option<Instant>>,
-    /// The ends of the partitions, as the client's statistics last said.
-    ends: Mutex<HashMap<i32, u64>>,
+    /// What the client's statistics last said of each partition.
+    ends: Mutex<HashMap<i32, Ends>>,
+}
+
+/// Where a partition ends.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// On the broker.
+    end: u64,
+    /// Where the client last met the end, having fetched everything before it.
+    fetched: Option<u64>,
 }
 
 /// An error of the client as a whole: no broker, no login, no agreement on encryption.
@@ -59,7 +68,13 @@ impl Context {
     /// The end of a partition of the consumer's topic, once it is known; statistics must be on.
     #[must_use]
     pub fn end_offset(&self, partition: i32) -> Option<u64> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).copied()
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).map(|ends| ends.end)
+    }
+
+    /// Where the client last met the end of a partition, having put all that lies before into its queue.
+    #[must_use]
+    pub fn fetched_to_end(&self, partition: i32) -> Option<u64> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition)?.fetched
     }
 
     /// The last error that the client reported, and forgets it.
@@ -130,7 +145,8 @@ impl ClientContext for Context {
             // Readers of committed records see up to the last stable offset; unknown ends are negative.
             let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
             if let Ok(end) = u64::try_from(end) {
-                ends.insert(partition.partition, end);
+                let fetched = u64::try_from(partition.eof_offset).ok();
+                ends.insert(partition.partition, Ends { end, fetched });
             }
         }
     }

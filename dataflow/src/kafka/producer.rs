@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientConfig;
 use rdkafka::Message as _;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,7 +14,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext
 
 use super::args::KafkaArgs;
 use super::config::DELIVERY_TIMEOUT;
-use super::context::Context;
+use super::context::{ClientError, Context};
 use super::topic::client_error;
 use crate::error::Error;
 
@@ -46,7 +47,18 @@ impl Producer {
     /// # Errors
     /// [`Error::Usage`] where the flags are wrong.
     pub fn new(args: &KafkaArgs) -> Result<Self, Error> {
-        let config = args.producer_config()?;
+        Producer::with(args, &args.producer_config()?)
+    }
+
+    /// A producer whose records count only when the transaction around them is committed.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the flags are wrong.
+    pub(super) fn transactional(args: &KafkaArgs, transactional_id: &str) -> Result<Self, Error> {
+        Producer::with(args, &args.transactional_config(transactional_id)?)
+    }
+
+    fn with(args: &KafkaArgs, config: &ClientConfig) -> Result<Self, Error> {
         let timeout = config.get("message.timeout.ms").or_else(|| config.get("delivery.timeout.ms"));
         let delivery_timeout =
             timeout.and_then(|text| text.parse().ok()).map_or(DELIVERY_TIMEOUT, Duration::from_millis);
@@ -124,6 +136,28 @@ impl Producer {
     #[must_use]
     pub const fn client(&self) -> &BaseProducer<DeliveryContext> {
         &self.client
+    }
+
+    /// Takes acknowledgements, log lines and requests for a token that have come in; waits for them up to `time`.
+    pub(super) fn serve(&self, time: Duration) {
+        self.client.poll(time);
+    }
+
+    /// Why the first of the records that could not be written was not, if there is one.
+    pub(super) fn first_failure(&self) -> Option<RDKafkaErrorCode> {
+        self.deliveries().first_failure.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|first| first.code)
+    }
+
+    /// Begins anew, once an abort has done away with all that was sent.
+    pub(super) fn forget(&mut self) {
+        self.sent = 0;
+        self.deliveries().acknowledged.store(0, Ordering::Relaxed);
+        *self.deliveries().first_failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The last error of the client as a whole, and forgets it.
+    pub(super) fn take_error(&self) -> Option<ClientError> {
+        self.context().common.take_error()
     }
 
     fn context(&self) -> &Arc<DeliveryContext> {

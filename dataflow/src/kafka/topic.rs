@@ -1,10 +1,14 @@
 //! Looking topics up, and creating those that are missing where that is asked for.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+
+use schemas::EventTime;
 
 use super::args::{KafkaArgs, SaslMechanism};
 use super::context::{ClientError, Context};
@@ -133,6 +137,57 @@ impl Inspector {
                 create_command(&self.servers, topic, DEFAULT_PARTITIONS)
             ))
         })
+    }
+
+    /// The first and the next offset of each partition, as a reader of committed records sees them.
+    ///
+    /// # Errors
+    /// As [`partitions`](Self::partitions).
+    pub fn extents(&mut self, topic: &str) -> Result<Vec<Range<u64>>, Error> {
+        let partitions = self.partitions(topic, TIME_LIMIT)?;
+        (0..partitions).map(|partition| self.extent(topic, partition)).collect()
+    }
+
+    /// The first and the next offset of a partition.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where no broker answers within [`TIME_LIMIT`].
+    pub fn extent(&self, topic: &str, partition: u32) -> Result<Range<u64>, Error> {
+        let id = i32::try_from(partition).unwrap_or(i32::MAX);
+        let (low, high) =
+            self.client.fetch_watermarks(topic, id, TIME_LIMIT).map_err(|error| self.unanswered(topic, &error))?;
+        let offset = |offset: i64| u64::try_from(offset).unwrap_or(0);
+        Ok(offset(low)..offset(high))
+    }
+
+    /// For each partition the first offset whose record has this time or a later one, by the broker; the end where there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where no broker answers within [`TIME_LIMIT`].
+    pub fn offsets_at(&self, topic: &str, extents: &[Range<u64>], time: EventTime) -> Result<Vec<u64>, Error> {
+        let mut list = TopicPartitionList::new();
+        for partition in (0..).take(extents.len()) {
+            list.add_partition_offset(topic, partition, Offset::Offset(time.millis()))
+                .map_err(|error| self.unanswered(topic, &error))?;
+        }
+        let found = self.client.offsets_for_times(list, TIME_LIMIT).map_err(|error| self.unanswered(topic, &error))?;
+        let mut offsets: Vec<u64> = extents.iter().map(|extent| extent.end).collect();
+        for element in found.elements() {
+            element.error().map_err(|error| self.unanswered(topic, &error))?;
+            let place = usize::try_from(element.partition()).ok().and_then(|partition| offsets.get_mut(partition));
+            if let (Some(place), Offset::Offset(offset)) = (place, element.offset()) {
+                *place = u64::try_from(offset).unwrap_or(0);
+            }
+        }
+        Ok(offsets)
+    }
+
+    fn unanswered(&self, topic: &str, error: &KafkaError) -> Error {
+        Error::Unavailable(format!(
+            "Kafka at {} does not tell the offsets of topic {topic}: {error}; look at the brokers and the access rights",
+            self.servers
+        ))
     }
 
     /// The number of partitions, or `None` where there is no such topic.

@@ -2,13 +2,19 @@
 //!
 //! Items carry `job_epoch`, `final` and `revision` beside the row. A job writes only over items of an earlier epoch,
 //! over live ones, and over revisions that are not newer; so a row may be written any number of times, in any order, by
-//! a job that is about to be replaced too, and the table ends up with the same content.
+//! a job that is about to be replaced too, and the table ends up with the same content. A job that meets a higher epoch
+//! has been replaced, and ends.
+//!
+//! A second table holds one item, by which the job takes the results over and then says every second how far it is.
 
+mod control;
+mod job;
+mod live;
 mod put;
 mod retry;
+mod rows;
 mod table;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,14 +24,15 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use schemas::ResultRow;
 use schemas::names::ANALYTICS_TABLE;
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
 
+pub use self::control::{JobControl, Keeper};
+pub use self::job::JobSink;
 use self::put::Writer;
 use self::retry::Retry;
-use super::Sink;
+pub use self::rows::DynamoDbSink;
+use self::table::Table;
 use crate::error::Error;
 use crate::metrics::SinkMetrics;
 
@@ -39,7 +46,8 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "DynamoDB")]
 pub struct DynamoDbArgs {
-    /// The table of result rows: partition key product_id, sort key window_start, both strings.
+    /// The table of result rows: partition key product_id, sort key window_start, both strings. A run also uses
+    /// the table of this name with `-control` at its end: partition key `key`, a string.
     #[arg(long = "dynamodb-table", env = "DYNAMODB_TABLE", default_value = ANALYTICS_TABLE, value_name = "TABLE")]
     pub table: String,
 
@@ -53,8 +61,8 @@ pub struct DynamoDbArgs {
     )]
     pub in_flight: u16,
 
-    /// Create the table where it does not exist, with on-demand capacity. For local use: in production it is part of
-    /// the infrastructure.
+    /// Create both tables where they do not exist, with on-demand capacity. For local use: in production they are part
+    /// of the infrastructure.
     #[arg(long = "create-table", env = "DYNAMODB_CREATE_TABLE", value_parser = BoolishValueParser::new())]
     pub create_table: bool,
 }
@@ -74,29 +82,27 @@ pub enum WriteMode {
     },
 }
 
-/// Writes final rows to DynamoDB. Blocks; not to be called from asynchronous code.
-pub struct DynamoDbSink {
-    writer: Arc<Writer>,
+/// DynamoDB with a table for our rows, checked at the start, before it is known as whom the job writes.
+#[derive(Debug)]
+pub struct DynamoDb {
+    client: Client,
+    endpoint: String,
+    table: String,
     in_flight: usize,
+    patience: Duration,
     metrics: SinkMetrics,
     runtime: Handle,
 }
 
-impl fmt::Debug for DynamoDbSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamoDbSink").field("writer", &self.writer).finish_non_exhaustive()
-    }
-}
-
-impl DynamoDbSink {
+impl DynamoDb {
     /// Checks that the table is there (or creates it), has the right keys and can be used.
     ///
     /// # Errors
     /// [`Error::Usage`] where the region is not set, or the table does not exist or has other keys;
     /// [`Error::Unavailable`] where DynamoDB is not reached or refuses.
-    pub fn connect(args: &DynamoDbArgs, mode: WriteMode, metrics: SinkMetrics, runtime: Handle) -> Result<Self, Error> {
+    pub fn connect(args: &DynamoDbArgs, metrics: SinkMetrics, runtime: Handle) -> Result<Self, Error> {
         let settings = runtime.block_on(aws_config::defaults(BehaviorVersion::latest()).load());
-        Self::connect_with(&settings, args, mode, metrics, runtime)
+        Self::connect_with(&settings, args, metrics, runtime)
     }
 
     /// The same with settings for AWS that do not come from the environment.
@@ -106,7 +112,6 @@ impl DynamoDbSink {
     pub fn connect_with(
         settings: &SdkConfig,
         args: &DynamoDbArgs,
-        mode: WriteMode,
         metrics: SinkMetrics,
         runtime: Handle,
     ) -> Result<Self, Error> {
@@ -130,60 +135,66 @@ impl DynamoDbSink {
             // Requests are repeated by `Retry`, which says why.
             .retry_config(RetryConfig::disabled())
             .build();
-        let client = Client::from_conf(config);
-        let at_start = Retry::new(endpoint.clone(), CONNECT_PATIENCE, metrics.retries.clone());
-        runtime.block_on(table::prepare(&client, &args.table, args.create_table, &at_start))?;
-        let retry = Retry::new(endpoint, PATIENCE, metrics.retries.clone()).with_proven_credentials();
-        let writer = Arc::new(Writer { client, table: args.table.clone(), mode, retry });
-        Ok(DynamoDbSink { writer, in_flight: usize::from(args.in_flight.max(1)), metrics, runtime })
+        let dynamo = DynamoDb {
+            client: Client::from_conf(config),
+            endpoint,
+            table: args.table.clone(),
+            in_flight: usize::from(args.in_flight.max(1)),
+            patience: PATIENCE,
+            metrics,
+            runtime,
+        };
+        dynamo.prepare(&Table::of_rows(&dynamo.table), args.create_table)?;
+        if args.create_table {
+            // Also for a replay, which does not use it, so that a later run finds both.
+            dynamo.prepare(&Table::of_control(&dynamo.table), true)?;
+        }
+        Ok(dynamo)
     }
 
-    /// Sets how long writes go on without a single success before [`Sink::write_rows`] gives up; 5 minutes at first.
+    /// Sets how long writes of final rows go on without a single success before they are given up; 5 minutes at first.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
-        // Tasks share the writer only while rows are being written.
-        if let Some(writer) = Arc::get_mut(&mut self.writer) {
-            writer.retry.set_patience(patience);
-        }
+        self.patience = patience;
         self
     }
 
-    async fn write_all(&self, rows: &[ResultRow]) -> Result<(), Error> {
-        self.writer.retry.begin();
-        // Dropped on the first error, which stops what is in flight: the job ends, and writes these rows again.
-        let mut puts = JoinSet::new();
-        for row in rows {
-            if puts.len() >= self.in_flight {
-                self.one_done(&mut puts).await?;
-            }
-            let writer = Arc::clone(&self.writer);
-            let row = row.clone();
-            puts.spawn(async move { writer.put(&row).await });
-        }
-        while !puts.is_empty() {
-            self.one_done(&mut puts).await?;
-        }
-        Ok(())
+    /// The item by which a job takes the results over and says how far it is. Checks that its table is there.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), for the control table.
+    pub fn control(&self) -> Result<JobControl, Error> {
+        let table = Table::of_control(&self.table);
+        self.prepare(&table, false)?;
+        let retry = self.retry(CONNECT_PATIENCE).with_proven_credentials();
+        Ok(JobControl::new(self.client.clone(), table, retry, self.runtime.clone()))
     }
 
-    async fn one_done(&self, puts: &mut JoinSet<Result<(), Error>>) -> Result<(), Error> {
-        match puts.join_next().await {
-            None => return Ok(()),
-            Some(Ok(result)) => result?,
-            Some(Err(error)) => return Err(Error::Internal(format!("a task that writes to DynamoDB failed: {error}"))),
-        }
-        self.metrics.acknowledge_rows(1);
-        Ok(())
+    /// Begins to write rows, now that it is known as whom.
+    #[must_use]
+    pub fn into_sink(self, mode: WriteMode) -> DynamoDbSink {
+        let retry = self.retry(self.patience).with_proven_credentials();
+        let live_retry = self.retry(live::PATIENCE).with_proven_credentials();
+        let table = Table::of_rows(&self.table);
+        let writer = Arc::new(Writer { client: self.client, table, mode, retry, live_retry });
+        DynamoDbSink::new(writer, self.in_flight, self.metrics, self.runtime)
+    }
+
+    fn prepare(&self, table: &Table, create_it: bool) -> Result<(), Error> {
+        let retry = self.retry(CONNECT_PATIENCE);
+        self.runtime.block_on(table::prepare(&self.client, table, create_it, &retry))
+    }
+
+    fn retry(&self, patience: Duration) -> Retry {
+        Retry::new(self.endpoint.clone(), patience, self.metrics.retries.clone())
     }
 }
 
-impl Sink for DynamoDbSink {
-    fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
-        self.runtime.block_on(self.write_all(rows))
-    }
-
-    fn finish(self: Box<Self>) -> Result<(), Error> {
-        // Each call returned when its rows were durable.
-        Ok(())
-    }
+/// The sentence of a job that has met its successor in `place` of a table.
+fn fenced(table: &Table, place: &str, theirs: u64, ours: u64) -> Error {
+    Error::Refused(format!(
+        "another job with epoch {theirs} owns table {} ({place}; this one has epoch {ours}); let one of the two run, or \
+         give each a table of its own in DYNAMODB_TABLE",
+        table.name
+    ))
 }

@@ -5,6 +5,7 @@ use schemas::names::{self, header};
 use schemas::{EventTime, ResultRow, TopicRow, Window};
 
 use super::Sink;
+use crate::commit::home::Output;
 use crate::error::Error;
 use crate::kafka::{KafkaArgs, Producer, topic};
 use crate::metrics::SinkMetrics;
@@ -34,18 +35,17 @@ impl Default for Topics {
     }
 }
 
-/// Writes to Kafka. One thread, one producer; each call returns when the brokers have acknowledged all that it wrote.
+/// What is sent for each row and record. Whoever has it has a producer too, with transactions or without.
 #[derive(Debug)]
-pub struct KafkaSink {
-    producer: Producer,
+pub struct KafkaOutput {
     topics: Topics,
     metrics: SinkMetrics,
     /// Kept for its room.
     value: Vec<u8>,
 }
 
-impl KafkaSink {
-    /// Checks that the topics exist, then opens a producer.
+impl KafkaOutput {
+    /// Checks that the topics exist.
     ///
     /// # Errors
     /// [`Error::Usage`] where flags are wrong or a topic does not exist, [`Error::Unavailable`] where no broker
@@ -55,31 +55,33 @@ impl KafkaSink {
         for name in [&topics.results, &topics.late, &topics.rejected] {
             inspector.partitions(name, topic::TIME_LIMIT)?;
         }
-        Ok(KafkaSink { producer: Producer::new(args)?, topics, metrics, value: Vec::new() })
+        Ok(KafkaOutput { topics, metrics, value: Vec::new() })
     }
-}
 
-impl Sink for KafkaSink {
-    fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
-        if rows.is_empty() {
-            return Ok(());
+    /// Hands output to the producer.
+    ///
+    /// # Errors
+    /// When it, or what was sent before, cannot be written.
+    pub fn write(&mut self, producer: &mut Producer, output: &Output) -> Result<(), Error> {
+        match output {
+            Output::Rows(rows) => self.write_rows(producer, rows, true),
+            Output::Live(rows) => self.write_rows(producer, rows, false),
+            Output::Quarantined(records) => self.write_quarantined(producer, records),
         }
+    }
+
+    fn write_rows(&mut self, producer: &mut Producer, rows: &[ResultRow], is_final: bool) -> Result<(), Error> {
         for row in rows {
             self.value.clear();
-            serde_json::to_writer(&mut self.value, &TopicRow { row: row.clone(), is_final: true })
+            serde_json::to_writer(&mut self.value, &TopicRow { row: row.clone(), is_final })
                 .map_err(|error| Error::Internal(format!("a result row cannot be written as JSON: {error}")))?;
             let key = row.product_id.as_bytes();
-            self.producer.send(&self.topics.results, None, Some(key), Some(&self.value), None)?;
+            producer.send(&self.topics.results, None, Some(key), Some(&self.value), None)?;
         }
-        self.producer.flush()?;
-        self.metrics.acknowledge_rows(rows.len());
         Ok(())
     }
 
-    fn write_quarantined(&mut self, records: &[Quarantined]) -> Result<(), Error> {
-        if records.is_empty() {
-            return Ok(());
-        }
+    fn write_quarantined(&self, producer: &mut Producer, records: &[Quarantined]) -> Result<(), Error> {
         for record in records {
             let to = match record.verdict {
                 Verdict::Rejected(_) => &self.topics.rejected,
@@ -87,15 +89,72 @@ impl Sink for KafkaSink {
             };
             // The original's key, so that a record keeps its place among those of its user.
             let key = record.key.as_deref().filter(|_| is_carried(record));
-            self.producer.send(to, None, key, record.value.as_deref(), Some(headers(record)))?;
+            producer.send(to, None, key, record.value.as_deref(), Some(headers(record)))?;
+        }
+        Ok(())
+    }
+
+    /// Takes note that the brokers have all of this.
+    pub fn acknowledge(&self, outputs: &[Output]) {
+        for output in outputs {
+            match output {
+                Output::Rows(rows) => self.metrics.acknowledge_rows(rows.len()),
+                Output::Live(rows) => self.metrics.acknowledge_live(rows.len()),
+                Output::Quarantined(records) => self.metrics.acknowledge_quarantined(records.len()),
+            }
+        }
+    }
+}
+
+/// Writes to Kafka without transactions. One thread, one producer.
+#[derive(Debug)]
+pub struct KafkaSink {
+    producer: Producer,
+    output: KafkaOutput,
+    /// Rows, rows of open windows and quarantined records that the brokers need not have yet.
+    unflushed: [usize; 3],
+}
+
+impl KafkaSink {
+    /// Opens a producer.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where flags are wrong.
+    pub fn new(args: &KafkaArgs, output: KafkaOutput) -> Result<Self, Error> {
+        Ok(KafkaSink { producer: Producer::new(args)?, output, unflushed: [0; 3] })
+    }
+}
+
+impl Sink for KafkaSink {
+    fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
+        self.unflushed[0] += rows.len();
+        self.output.write_rows(&mut self.producer, rows, true)
+    }
+
+    fn write_live(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
+        self.unflushed[1] += rows.len();
+        self.output.write_rows(&mut self.producer, rows, false)
+    }
+
+    fn write_quarantined(&mut self, records: &[Quarantined]) -> Result<(), Error> {
+        self.unflushed[2] += records.len();
+        self.output.write_quarantined(&mut self.producer, records)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let [rows, live, quarantined] = std::mem::take(&mut self.unflushed);
+        if rows + live + quarantined == 0 {
+            return Ok(());
         }
         self.producer.flush()?;
-        self.metrics.acknowledge_quarantined(records.len());
+        self.output.metrics.acknowledge_rows(rows);
+        self.output.metrics.acknowledge_live(live);
+        self.output.metrics.acknowledge_quarantined(quarantined);
         Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), Error> {
-        self.producer.flush()
+        self.flush()
     }
 }
 

@@ -24,9 +24,12 @@ impl NdjsonSink {
 impl Sink for NdjsonSink {
     fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
         rows.iter().try_for_each(|row| self.output.write_json_line(row))?;
-        self.output.flush()?;
         self.metrics.acknowledge_rows(rows.len());
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.output.flush()
     }
 
     fn finish(self: Box<Self>) -> Result<(), Error> {

@@ -1,20 +1,18 @@
-//! The ends of the dataflow: operators that hand rows and quarantined records to sinks, and hold time back until the
-//! sinks have acknowledged them. What lies behind them in time is durable.
+//! Rows on their way to sinks: gathered by time, and, for sinks that every worker writes to, handed over here. Time is
+//! held back until the sinks have acknowledged; what lies behind it is durable.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
-use schemas::ResultRow;
+use schemas::{ResultRow, Window};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::{Exchange, ParallelizationContract, Pipeline};
+use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OperatorInfo;
-use timely::dataflow::operators::{Capability, CapabilitySet, Operator};
+use timely::dataflow::operators::{Capability, Operator};
 
 use super::thread::{SinkHandle, Unsettled};
-use crate::control::Control;
 use crate::distinct::Time;
-use crate::source::operator::QuarantineBatch;
 use crate::views::Count;
 
 /// A stream that carries nothing but progress.
@@ -29,43 +27,76 @@ pub enum Spread {
     EveryWorker,
 }
 
-/// Hands the final rows of each window that the frontier has passed to the sink, sorted by window and product.
-pub fn write_rows<'scope>(
-    counts: StreamVec<'scope, Time, Count>,
-    sink: SinkHandle,
-    spread: Spread,
-) -> Progress<'scope> {
-    match spread {
-        Spread::OneWriter => write_rows_by(counts, Exchange::new(|_: &Count| 0), sink),
-        Spread::EveryWorker => write_rows_by(counts, Pipeline, sink),
+/// Gathers changes of counts by the time at which they happen, and makes rows of them once the time has passed.
+pub struct RowGatherer {
+    /// Rows of earlier times are durable.
+    first_open: Time,
+    gathered: BTreeMap<Time, (Capability<Time>, Changes)>,
+}
+
+/// Changes of the counts of one time: `(window, product, count, change)`.
+type Changes = Vec<(Window, String, i64, isize)>;
+
+impl RowGatherer {
+    /// Times before `first_open` pass without rows: an earlier job has written them.
+    #[must_use]
+    pub const fn new(first_open: Time) -> Self {
+        RowGatherer { first_open, gathered: BTreeMap::new() }
+    }
+
+    /// Takes changes in; `capability` makes the right to send at a time.
+    pub fn take(&mut self, counts: impl Iterator<Item = Count>, capability: impl Fn(Time) -> Capability<Time>) {
+        for (((window, product), count), time, change) in counts {
+            let (_, changes) = self.gathered.entry(time).or_insert_with(|| (capability(time), Vec::new()));
+            changes.push((window, product, count, change));
+        }
+    }
+
+    /// The rows of each time before `open`, sorted by window and product, with the right to send at that time.
+    pub fn take_before(&mut self, open: Time) -> Vec<(Capability<Time>, Vec<ResultRow>)> {
+        let mut passed = Vec::new();
+        while let Some(first) = self.gathered.first_entry().filter(|first| *first.key() < open) {
+            let (time, (capability, changes)) = first.remove_entry();
+            if time >= self.first_open {
+                passed.push((capability, rows_of(time, changes)));
+            }
+        }
+        passed
     }
 }
 
-fn write_rows_by<'scope>(
+/// A count that comes is a row; one that goes as well shows that there was a row before. What only goes is over.
+fn rows_of(time: Time, mut changes: Changes) -> Vec<ResultRow> {
+    changes.sort_unstable();
+    let mut rows = Vec::new();
+    for group in changes.chunk_by_mut(|(w1, p1, ..), (w2, p2, ..)| w1 == w2 && p1 == p2) {
+        let was_there = group.iter().any(|(.., change)| *change < 0);
+        let Some((window, product, count, _)) = group.iter_mut().find(|(.., change)| *change > 0) else { continue };
+        let Ok(unique_user_count @ 1..) = u64::try_from(*count) else { continue };
+        // Windows between the row's own and the one in which it has changed: it rises from row to row.
+        let revision = if was_there { time - Time::from(window.ordinal()) } else { 0 };
+        rows.push(ResultRow { product_id: std::mem::take(product), window: *window, unique_user_count, revision });
+    }
+    rows
+}
+
+/// Hands the final rows of each time that the frontier has passed to a sink that every worker writes to.
+pub fn write_rows<'scope>(
     counts: StreamVec<'scope, Time, Count>,
-    pact: impl ParallelizationContract<Time, Vec<Count>>,
     sink: SinkHandle,
+    first_open: Time,
 ) -> Progress<'scope> {
     let worker = counts.scope().worker().clone();
-    counts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(pact, "Rows", |_, info: OperatorInfo| {
+    counts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Rows", |_, info: OperatorInfo| {
         let mut unsettled = Unsettled::new(worker.sync_activator_for(info.address.to_vec()));
-        let mut gathered: BTreeMap<Time, (Capability<Time>, Vec<ResultRow>)> = BTreeMap::new();
+        let mut gathered = RowGatherer::new(first_open);
         move |(input, frontier), _output| {
             unsettled.settle(drop);
             input.for_each(|capability, counts| {
-                for (((window, product_id), count), time, change) in counts.drain(..) {
-                    // Retractions of superseded counts and of closed windows need no row.
-                    let Ok(unique_user_count @ 1..) = u64::try_from(count) else { continue };
-                    if change <= 0 {
-                        continue;
-                    }
-                    let (_, rows) = gathered.entry(time).or_insert_with(|| (capability.delayed(&time, 0), Vec::new()));
-                    rows.push(ResultRow { product_id, window, unique_user_count, revision: 0 });
-                }
+                gathered.take(counts.drain(..), |time| capability.delayed(&time, 0));
             });
-            while let Some(first) = gathered.first_entry().filter(|first| !frontier.less_equal(first.key())) {
-                let (capability, mut rows) = first.remove();
-                rows.sort_unstable_by(|a, b| (a.window, &a.product_id).cmp(&(b.window, &b.product_id)));
+            let open = frontier.frontier().first().copied().unwrap_or(Time::MAX);
+            for (capability, mut rows) in gathered.take_before(open) {
                 for receipt in unsettled.hold(capability, 1) {
                     sink.write_rows(std::mem::take(&mut rows), receipt);
                 }
@@ -74,30 +105,39 @@ fn write_rows_by<'scope>(
     })
 }
 
-/// Hands late and rejected records to every sink that keeps them.
-pub fn write_quarantined(
-    batches: StreamVec<'_, Time, QuarantineBatch>,
-    sinks: Vec<SinkHandle>,
-    control: Arc<Control>,
-) -> Progress<'_> {
-    let worker = batches.scope().worker().clone();
-    let pact = Exchange::new(|_: &QuarantineBatch| 0);
-    batches.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(pact, "Quarantine", |_, info: OperatorInfo| {
-        let mut unsettled = Unsettled::new(worker.sync_activator_for(info.address.to_vec()));
-        move |input, _output| {
-            unsettled.settle(|(capability, origin, bytes): (CapabilitySet<Time>, u32, usize)| {
-                control.taken_in(origin as usize, bytes);
-                drop(capability);
+/// Hands the counts of open windows to a sink that every worker writes to, once per interval.
+pub fn write_live<'scope>(
+    rows: StreamVec<'scope, Time, ResultRow>,
+    sink: &SinkHandle,
+    interval: Duration,
+    max_rows: usize,
+) -> Progress<'scope> {
+    let scope = rows.scope();
+    let max_rows = max_rows.div_ceil(scope.peers());
+    rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "LiveRows", |_, info: OperatorInfo| {
+        let activator = scope.activator_for(info.address);
+        let sink = sink.live();
+        let mut latest: HashMap<(Window, String), ResultRow> = HashMap::new();
+        let mut last_written = Instant::now();
+        move |(input, frontier), _output| {
+            input.for_each(|_capability, rows| {
+                latest.extend(rows.drain(..).map(|row| ((row.window, row.product_id.clone()), row)));
             });
-            input.for_each(|capability, batches| {
-                for batch in batches.drain(..) {
-                    let held = (capability.retain_stamp(0), batch.origin, batch.bytes);
-                    let records = Arc::new(batch.records);
-                    for (sink, receipt) in sinks.iter().zip(unsettled.hold(held, sinks.len())) {
-                        sink.write_quarantined(Arc::clone(&records), receipt);
-                    }
-                }
+            // A window that has closed gets final rows.
+            latest.retain(|(window, _), _| frontier.less_equal(&Time::from(window.ordinal())));
+            if latest.is_empty() {
+                return;
+            }
+            if last_written.elapsed() < interval {
+                return activator.activate_after(interval.saturating_sub(last_written.elapsed()));
+            }
+            last_written = Instant::now();
+            let mut rows: Vec<_> = latest.drain().map(|(_, row)| row).collect();
+            rows.sort_unstable_by(|a, b| {
+                (b.unique_user_count, &a.product_id).cmp(&(a.unique_user_count, &b.product_id))
             });
+            rows.truncate(max_rows);
+            sink.write(rows);
         }
     })
 }

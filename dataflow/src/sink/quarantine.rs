@@ -40,11 +40,12 @@ impl Sink for QuarantineFiles {
             output.write_json_line(&envelope)?;
             kept += 1;
         }
-        for output in self.rejects.iter_mut().chain(&mut self.late) {
-            output.flush()?;
-        }
         self.metrics.acknowledge_quarantined(kept);
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.rejects.iter_mut().chain(&mut self.late).try_for_each(Output::flush)
     }
 
     fn finish(self: Box<Self>) -> Result<(), Error> {

@@ -31,9 +31,12 @@ impl TableSink {
 impl Sink for TableSink {
     fn write_rows(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
         self.output.write(table(rows).as_bytes())?;
-        self.output.flush()?;
         self.metrics.acknowledge_rows(rows.len());
         Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.output.flush()
     }
 
     fn finish(self: Box<Self>) -> Result<(), Error> {

@@ -1,8 +1,8 @@
 //! A sink on its own thread, and the tickets by which workers learn what has become durable.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -12,13 +12,16 @@ use timely::scheduling::SyncActivator;
 use super::Sink;
 use crate::control::Control;
 use crate::error::Error;
-use crate::record::Quarantined;
 
 /// What a sink is given to write, and whom it tells.
 enum Command {
     Rows(Vec<ResultRow>, Receipt),
-    Quarantined(Arc<Vec<Quarantined>>, Receipt),
+    /// Look at the place: nobody waits for what is there.
+    Live(LivePlace),
 }
+
+/// Where the newest live rows of an operator wait for the sink; older ones that still wait are worth nothing.
+type LivePlace = Arc<Mutex<Option<Vec<ResultRow>>>>;
 
 /// A running sink.
 pub struct SinkThread {
@@ -44,17 +47,11 @@ impl SinkThread {
         let control = Arc::clone(control);
         let (end, ended) = mpsc::sync_channel(1);
         let run = move || {
-            for command in received {
-                let written = match command {
-                    Command::Rows(rows, receipt) => sink.write_rows(&rows).map(|()| receipt),
-                    Command::Quarantined(records, receipt) => sink.write_quarantined(&records).map(|()| receipt),
-                };
-                match written {
-                    Ok(receipt) => receipt.hand_over(&control),
-                    Err(error) => {
-                        control.fail(error);
-                        break;
-                    }
+            let mut queue = Queue { received, waiting: VecDeque::new() };
+            while let Some(command) = queue.next() {
+                if let Err(error) = serve(command, &mut queue, &mut *sink, &control) {
+                    control.fail(error);
+                    break;
                 }
             }
             // Nobody waits for the sinks of a job that has failed for longer than a moment.
@@ -83,15 +80,81 @@ impl SinkThread {
     }
 }
 
+/// The commands that the thread has not begun.
+struct Queue {
+    received: Receiver<Command>,
+    waiting: VecDeque<Command>,
+}
+
+impl Queue {
+    /// Waits for the next command; none when all handles have gone.
+    fn next(&mut self) -> Option<Command> {
+        self.waiting.pop_front().or_else(|| self.received.recv().ok())
+    }
+
+    /// The windows that stand at the head of the queue.
+    fn take_rows(&mut self) -> impl Iterator<Item = (Vec<ResultRow>, Receipt)> {
+        self.waiting.extend(self.received.try_iter());
+        let is_rows = |command: &Command| matches!(command, Command::Rows(..));
+        let count = self.waiting.iter().take_while(|command| is_rows(command)).count();
+        self.waiting.drain(..count).filter_map(|command| match command {
+            Command::Rows(rows, receipt) => Some((rows, receipt)),
+            Command::Live(..) => None,
+        })
+    }
+}
+
+fn serve(command: Command, queue: &mut Queue, sink: &mut dyn Sink, control: &Control) -> Result<(), Error> {
+    match command {
+        Command::Rows(rows, receipt) => {
+            // Windows that wait too are written with it, so that a sink in catch-up has always enough to do.
+            let (windows, receipts): (Vec<_>, Vec<_>) =
+                std::iter::once((rows, receipt)).chain(queue.take_rows()).unzip();
+            let windows: Vec<&[ResultRow]> = windows.iter().map(Vec::as_slice).collect();
+            let mut receipts: Vec<_> = receipts.into_iter().map(Some).collect();
+            sink.write_windows(&windows, &mut |place| {
+                if let Some(receipt) = receipts[place].take() {
+                    receipt.hand_over(control);
+                }
+            })?;
+            receipts.into_iter().flatten().for_each(|receipt| receipt.hand_over(control));
+            Ok(())
+        }
+        Command::Live(place) => {
+            let rows = place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            rows.map_or(Ok(()), |rows| sink.write_live(&rows))
+        }
+    }
+}
+
+/// Gives an operator's live rows to a sink.
+pub struct LiveHandle {
+    place: LivePlace,
+    commands: Sender<Command>,
+}
+
+impl LiveHandle {
+    /// Gives live rows to the sink, in the place of earlier ones that it has not taken yet. Nobody hears of them
+    /// again, and the job does not wait for them.
+    pub fn write(&self, rows: Vec<ResultRow>) {
+        let replaced = self.place.lock().unwrap_or_else(PoisonError::into_inner).replace(rows);
+        if replaced.is_none() {
+            // A sink that has gone has failed, and with it the job.
+            let _ = self.commands.send(Command::Live(Arc::clone(&self.place)));
+        }
+    }
+}
+
 impl SinkHandle {
+    /// For an operator that has live rows. Each has its own, and its rows replace only its own.
+    #[must_use]
+    pub fn live(&self) -> LiveHandle {
+        LiveHandle { place: LivePlace::default(), commands: self.commands.clone() }
+    }
+
     /// Gives final rows to the sink.
     pub fn write_rows(&self, rows: Vec<ResultRow>, receipt: Receipt) {
         self.send(Command::Rows(rows, receipt));
-    }
-
-    /// Gives records that were not counted to the sink.
-    pub fn write_quarantined(&self, records: Arc<Vec<Quarantined>>, receipt: Receipt) {
-        self.send(Command::Quarantined(records, receipt));
     }
 
     fn send(&self, command: Command) {
@@ -109,7 +172,8 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    fn hand_over(self, control: &Control) {
+    /// Tells the operator that holds time back.
+    pub fn hand_over(self, control: &Control) {
         // The operator hears of it before the job may take it as settled; one that has left does not care.
         let _ = self.tickets.send(self.ticket);
         let _ = self.operator.activate();
@@ -154,5 +218,95 @@ impl<T> Unsettled<T> {
                 release(value);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::Window;
+
+    use super::*;
+
+    /// What a sink was called with: the first product of each window, or of live rows.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Call {
+        Windows(Vec<String>),
+        Live(String),
+    }
+
+    /// Says what it is called with, once it is allowed to go on.
+    struct Scribe {
+        calls: Sender<Call>,
+        go_on: Receiver<()>,
+    }
+
+    impl Scribe {
+        fn note(&self, call: Call) {
+            self.calls.send(call).unwrap();
+            self.go_on.recv().unwrap();
+        }
+    }
+
+    impl Sink for Scribe {
+        fn write_rows(&mut self, _rows: &[ResultRow]) -> Result<(), Error> {
+            panic!("windows come together");
+        }
+
+        fn write_windows(&mut self, windows: &[&[ResultRow]], durable: &mut dyn FnMut(usize)) -> Result<(), Error> {
+            self.note(Call::Windows(windows.iter().map(|rows| rows[0].product_id.clone()).collect()));
+            (0..windows.len()).rev().for_each(durable);
+            Ok(())
+        }
+
+        fn write_live(&mut self, rows: &[ResultRow]) -> Result<(), Error> {
+            self.note(Call::Live(rows[0].product_id.clone()));
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    fn rows(product: &str) -> Vec<ResultRow> {
+        let window = Window::from_ordinal(0);
+        vec![ResultRow { product_id: product.to_owned(), window, unique_user_count: 1, revision: 0 }]
+    }
+
+    #[test]
+    fn what_waits_is_written_together_and_of_live_rows_the_newest() {
+        let activator = timely::execute_directly(|worker| worker.sync_activator_for(vec![0]));
+        let mut unsettled: Unsettled<&str> = Unsettled::new(activator);
+        let (calls, called) = mpsc::channel();
+        let (allow, go_on) = mpsc::channel();
+        let control = Arc::new(Control::new(1));
+        let (thread, handle) = SinkThread::spawn(Box::new(Scribe { calls, go_on }), &control).unwrap();
+        let (own, another) = (handle.live(), handle.live());
+        let mut write =
+            |product| unsettled.hold(product, 1).for_each(|receipt| handle.write_rows(rows(product), receipt));
+
+        write("a");
+        assert_eq!(called.recv(), Ok(Call::Windows(vec!["a".to_owned()])));
+        // While the sink is busy:
+        write("b");
+        write("c");
+        own.write(rows("old"));
+        another.write(rows("other"));
+        write("d");
+        own.write(rows("new"));
+        write("e");
+        (0..5).for_each(|_| allow.send(()).unwrap());
+
+        let windows = |products: &[&str]| Call::Windows(products.iter().map(|&product| product.to_owned()).collect());
+        let live = |product: &str| Call::Live(product.to_owned());
+        let calls: Vec<_> = called.iter().take(4).collect();
+        assert_eq!(calls, [windows(&["b", "c"]), live("new"), live("other"), windows(&["d", "e"])]);
+        drop((handle, own, another));
+        assert!(thread.join().is_ok());
+        let mut settled = Vec::new();
+        unsettled.settle(|product| settled.push(product));
+        settled.sort_unstable();
+        assert_eq!(settled, ["a", "b", "c", "d", "e"]);
+        assert!(control.failure().is_none());
     }
 }

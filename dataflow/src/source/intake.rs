@@ -6,43 +6,67 @@ use std::sync::atomic::Ordering;
 use schemas::{MAX_RECORD_BYTES, Reason};
 use sha2::{Digest, Sha256};
 
+use super::resumption::Resumption;
 use super::{Message, Record, Value};
 use crate::block::BlockBuilder;
 use crate::classify::{Classifier, Timing};
-use crate::partitions::Partition;
+use crate::commit::record::{Join, RecordTotals};
+use crate::partitions::{Partition, Watermark};
 use crate::record::{Cut, Quarantined, Verdict};
 
 /// Takes the records of one read of a partition.
 pub(super) struct Intake<'a> {
-    partition: &'a Partition,
-    classifier: &'a mut Classifier,
-    blocks: &'a mut BlockBuilder,
-    keeps_quarantined: bool,
-    quarantined: Vec<Quarantined>,
-    tally: Tally,
+    pub(super) partition: &'a Partition,
+    pub(super) classifier: &'a mut Classifier,
+    pub(super) resumption: &'a mut Resumption,
+    pub(super) blocks: &'a mut BlockBuilder,
+    /// Whether late and rejected records are kept, or only counted.
+    pub(super) keeps_quarantined: bool,
+    /// Where the job is, for a partition that has been idle: it joins there.
+    pub(super) job_watermark: Watermark,
+    pub(super) taken: Taken,
 }
 
-impl<'a> Intake<'a> {
-    /// Events that are on time go to `blocks`; late and rejected records are kept if asked for, and counted in any
-    /// case.
-    pub(super) fn new(
-        partition: &'a Partition,
-        classifier: &'a mut Classifier,
-        blocks: &'a mut BlockBuilder,
-        keeps_quarantined: bool,
-    ) -> Self {
-        Intake { partition, classifier, blocks, keeps_quarantined, quarantined: Vec::new(), tally: Tally::default() }
-    }
+/// What came of one read.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Late and rejected records that are kept.
+    pub(super) quarantined: Vec<Quarantined>,
+    /// Whether any record was a valid event that was not read before.
+    pub(super) has_new_events: bool,
+    /// What became of the records.
+    pub(super) totals: RecordTotals,
+    /// Records that were read before.
+    pub(super) replayed: u64,
+    rejected: [u64; Reason::ALL.len()],
+}
 
-    /// Adds what was counted to the partition's totals; returns how many records came, and those that are kept.
-    pub(super) fn finish(self) -> (u64, Vec<Quarantined>) {
-        self.tally.add_to(self.partition);
-        (self.tally.received, self.quarantined)
+impl Taken {
+    /// How many records came.
+    pub(super) const fn records(&self) -> u64 {
+        self.totals.received + self.replayed
+    }
+}
+
+impl Intake<'_> {
+    /// Adds what was counted to the partition's totals.
+    pub(super) fn finish(self) -> Taken {
+        let Intake { partition, taken, .. } = self;
+        let RecordTotals { received, counted, late, filtered, .. } = taken.totals;
+        partition.received.fetch_add(received, Ordering::Relaxed);
+        partition.counted.fetch_add(counted, Ordering::Relaxed);
+        partition.late.fetch_add(late, Ordering::Relaxed);
+        partition.filtered.fetch_add(filtered, Ordering::Relaxed);
+        partition.replayed.fetch_add(taken.replayed, Ordering::Relaxed);
+        for (reason, records) in Reason::ALL.into_iter().zip(taken.rejected).filter(|(_, records)| *records > 0) {
+            partition.add_rejected(reason, records);
+        }
+        taken
     }
 
     /// Decodes and classifies a record.
     pub(super) fn take(&mut self, record: &Record<'_>) {
-        self.tally.received += 1;
+        let was_received = self.resumption.pass(record.offset, self.classifier);
         let decoded = match record.value {
             Value::Whole(bytes) => schemas::decode(bytes),
             Value::Null => Err(Reason::Empty),
@@ -50,21 +74,40 @@ impl<'a> Intake<'a> {
         };
         let event = match decoded {
             Ok(event) => event,
+            Err(_) if was_received => return self.taken.replayed += 1,
             Err(reason) => return self.reject(record, reason),
         };
-        match self.classifier.judge(&event, record.time_millis) {
-            Timing::OnTime(window) => self.blocks.push(&event, window),
-            Timing::Filtered => self.tally.filtered += 1,
-            Timing::Rejected(reason) => self.reject(record, reason),
+        if self.partition.is_idle() {
+            let join = Join { offset: record.offset, watermark: self.job_watermark };
+            self.resumption.join(join, self.classifier);
+            self.partition.set_idle(false);
+        }
+        let before = self.classifier.watermark();
+        let timing = self.classifier.judge(&event, record.time_millis);
+        if let Timing::OnTime { window, takes_effect } = timing {
+            self.resumption.note(window, record.offset, before);
+            self.blocks.push(&event, window, takes_effect);
+        }
+        if was_received {
+            return self.taken.replayed += 1;
+        }
+        self.taken.has_new_events |= !matches!(timing, Timing::Rejected(_));
+        match timing {
+            Timing::Rejected(reason) => return self.reject(record, reason),
+            Timing::OnTime { .. } => self.taken.totals.counted += 1,
+            Timing::Filtered => self.taken.totals.filtered += 1,
             Timing::Late { lateness_millis } => {
-                self.tally.late += 1;
+                self.taken.totals.late += 1;
                 self.quarantine(record, Verdict::Late { event_millis: event.timestamp.millis(), lateness_millis });
             }
         }
+        self.taken.totals.received += 1;
     }
 
     fn reject(&mut self, record: &Record<'_>, reason: Reason) {
-        self.tally.rejected[reason as usize] += 1;
+        self.taken.totals.received += 1;
+        self.taken.totals.rejected += 1;
+        self.taken.rejected[reason as usize] += 1;
         self.quarantine(record, Verdict::Rejected(reason));
     }
 
@@ -81,7 +124,7 @@ impl<'a> Intake<'a> {
             Value::Whole(bytes) => (Some(bytes.to_vec()), None),
             Value::Cut(kept, cut) => (Some(kept.to_vec()), Some(cut)),
         };
-        self.quarantined.push(Quarantined {
+        self.taken.quarantined.push(Quarantined {
             verdict,
             source: self.partition.source.clone(),
             partition: self.partition.id,
@@ -91,25 +134,5 @@ impl<'a> Intake<'a> {
             value,
             cut,
         });
-    }
-}
-
-/// Counts of one read, added to the partition's totals in one go.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    received: u64,
-    late: u64,
-    filtered: u64,
-    rejected: [u64; Reason::ALL.len()],
-}
-
-impl Tally {
-    fn add_to(&self, partition: &Partition) {
-        partition.received.fetch_add(self.received, Ordering::Relaxed);
-        partition.late.fetch_add(self.late, Ordering::Relaxed);
-        partition.filtered.fetch_add(self.filtered, Ordering::Relaxed);
-        for (reason, records) in Reason::ALL.into_iter().zip(self.rejected).filter(|(_, records)| *records > 0) {
-            partition.add_rejected(reason, records);
-        }
     }
 }

@@ -6,6 +6,7 @@
 //! flight, fills its queue, and then the client pauses its fetching: that bounds the memory without losing what was
 //! fetched.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,11 +18,15 @@ use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use timely::scheduling::SyncActivator;
 
-use super::{Extent, Input, Message, PartitionReader, Progress, Reader, Record, Value};
+mod watch;
+
+use super::{Extent, Inputs, Message, Opened, PartitionReader, Progress, Reader, Record, Value, Watched};
+use crate::commit::begin::Begin;
 use crate::error::Error;
+use crate::kafka::topic::Inspector;
 use crate::kafka::{Context, KafkaArgs, topic};
 use crate::partitions::Partition;
-use crate::record::Offset;
+use crate::record::{Offset, PartitionId};
 
 /// What the queues of all partitions may hold together.
 const QUEUED_BYTES: usize = 256 << 20;
@@ -36,74 +41,134 @@ const EVENTS_A_LOOK: usize = 16;
 /// How often a reader looks for them: a look costs as much as some records.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Opens all partitions of `topic`, from their beginnings; bounded: up to the ends that they have now.
-///
-/// # Errors
-/// [`Error::Usage`] when flags are wrong or there is no such topic, [`Error::Unavailable`] when no broker answers.
-pub fn open(args: &KafkaArgs, topic: &str, workers: usize, is_bounded: bool) -> Result<Vec<Input>, Error> {
-    let partitions = topic::describe(args, topic)? as usize;
-    let queued_bytes = (QUEUED_BYTES / partitions.max(1)).clamp(1 << 20, 16 << 20);
-    let mut config = args.consumer_config(queued_bytes)?;
-    // The client tells once a second how long the partitions are.
-    config.set("statistics.interval.ms", "1000");
-    let mut by_partition: Vec<Option<KafkaReader>> = (0..partitions).map(|_| None).collect();
-    for worker in 0..workers.min(partitions) {
+/// A topic that is read, up to where it ends now or for ever.
+#[derive(Debug)]
+pub struct KafkaInputs {
+    args: KafkaArgs,
+    topic: String,
+    partitions: u32,
+    /// The first and the next offset of each partition, for a replay.
+    bounds: Option<Vec<Range<u64>>>,
+}
+
+impl KafkaInputs {
+    /// Looks the topic up. Bounded: it is read from its beginning up to where it ends now.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when flags are wrong or there is no such topic, [`Error::Unavailable`] when no broker answers.
+    pub fn describe(args: &KafkaArgs, topic: &str, is_bounded: bool) -> Result<Self, Error> {
+        let mut inspector = Inspector::connect(args)?;
+        let partitions = inspector.partitions(topic, topic::TIME_LIMIT)?;
+        let bounds = is_bounded.then(|| inspector.extents(topic)).transpose()?;
+        Ok(KafkaInputs { args: args.clone(), topic: topic.to_owned(), partitions, bounds })
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// How many partitions it had when it was looked up.
+    #[must_use]
+    pub const fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// How much there is to read of a bounded topic.
+    #[must_use]
+    pub fn extent(&self) -> Option<Extent> {
+        let bounds = self.bounds.as_ref()?;
+        Some(Extent::Records(bounds.iter().map(|bound| bound.end.saturating_sub(bound.start)).sum()))
+    }
+
+    /// Opens partitions with a client of their own.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when no broker answers or a partition has gone.
+    pub fn open(&self, begins: Vec<(PartitionId, Begin)>) -> Result<Vec<Opened<Reader>>, Error> {
+        if begins.is_empty() {
+            return Ok(Vec::new());
+        }
+        let queued_bytes = (QUEUED_BYTES / (self.partitions as usize).max(1)).clamp(1 << 20, 16 << 20);
+        let mut config = self.args.consumer_config(queued_bytes)?;
+        // The client tells once a second how long the partitions are.
+        config.set("statistics.interval.ms", "1000");
+        let topic = self.topic.as_str();
         let consumer: BaseConsumer<Context> =
-            config.create_with_context(args.context()).map_err(|error| unavailable(topic, &error))?;
+            config.create_with_context(self.args.context()).map_err(|error| unavailable(topic, &error))?;
         let consumer = Arc::new(consumer);
         // Clients that log in with tokens ask for the first one here.
         consumer.poll(Duration::ZERO);
-        let own = (worker..partitions).step_by(workers);
-        for reader in assign(&consumer, topic, own, is_bounded)? {
-            let index = reader.partition as usize;
-            by_partition[index] = Some(reader);
+        let mut list = TopicPartitionList::new();
+        for (PartitionId(id), begin) in &begins {
+            let (id, offset) = (signed(*id), KafkaOffset::Offset(i64::try_from(begin.offset.0).unwrap_or(i64::MAX)));
+            list.add_partition_offset(topic, id, offset).map_err(|error| unavailable(topic, &error))?;
         }
+        consumer.assign(&list).map_err(|error| unavailable(topic, &error))?;
+        let mut opened = Vec::new();
+        for (id, begin) in begins {
+            let partition = signed(id.0);
+            let queue = consumer.split_partition_queue(topic, partition).ok_or_else(|| {
+                Error::Unavailable(format!("partition {partition} of topic {topic} has gone; was the topic deleted?"))
+            })?;
+            let end = self.bounds.as_ref().and_then(|bounds| bounds.get(id.0 as usize)).map(|bound| bound.end);
+            let reader = Reader::Kafka(KafkaReader {
+                topic: topic.to_owned(),
+                partition,
+                consumer: Arc::clone(&consumer),
+                queue,
+                end,
+                end_at_start: begin.end.0,
+                has_met_end: false,
+                waiting_since: None,
+                looked: None,
+            });
+            opened.push(Opened { id, reader, begin });
+        }
+        discard_what_came_before_the_split(&consumer, topic, &list)?;
+        Ok(opened)
     }
-    Ok(by_partition.into_iter().flatten().map(|reader| reader.into_input(topic)).collect())
 }
 
-fn assign(
-    consumer: &Arc<BaseConsumer<Context>>,
-    topic: &str,
-    partitions: impl Iterator<Item = usize> + Clone,
-    is_bounded: bool,
-) -> Result<Vec<KafkaReader>, Error> {
-    let ids = partitions.filter_map(|partition| i32::try_from(partition).ok());
-    let mut ends = Vec::new();
-    for id in ids.clone() {
-        ends.push(if is_bounded {
-            let range = consumer.fetch_watermarks(topic, id, topic::TIME_LIMIT);
-            Some(range.map_err(|error| unavailable(topic, &error))?)
-        } else {
-            None
-        });
+impl Inputs for KafkaInputs {
+    type Reader = Reader;
+
+    fn open(&self, begins: Vec<(PartitionId, Begin)>) -> Result<Vec<Opened<Reader>>, Error> {
+        KafkaInputs::open(self, begins)
     }
-    let mut list = TopicPartitionList::new();
-    for id in ids.clone() {
-        list.add_partition_offset(topic, id, KafkaOffset::Beginning).map_err(|error| unavailable(topic, &error))?;
+
+    fn name(&self, _id: PartitionId) -> String {
+        self.topic.clone()
     }
-    consumer.assign(&list).map_err(|error| unavailable(topic, &error))?;
-    let mut readers = Vec::new();
-    for (id, range) in ids.zip(ends) {
-        let queue = consumer.split_partition_queue(topic, id).ok_or_else(|| {
-            Error::Unavailable(format!("partition {id} of topic {topic} has gone; was the topic deleted?"))
-        })?;
-        readers.push(KafkaReader {
-            topic: topic.to_owned(),
-            partition: id,
-            consumer: Arc::clone(consumer),
-            queue,
-            bounds: range.map(|(low, high)| Bounds { begin: offset(low), end: offset(high) }),
-            waiting_since: None,
-            looked: None,
-        });
+
+    fn beginnings(&self, partitions: usize) -> Vec<Offset> {
+        match &self.bounds {
+            Some(bounds) => bounds.iter().map(|bound| Offset(bound.start)).collect(),
+            None => vec![Offset(0); partitions],
+        }
     }
-    discard_what_came_before_the_split(consumer, topic, &list)?;
-    Ok(readers)
+
+    fn watch(&self, watched: Watched<Reader>) -> Result<(), Error> {
+        if self.bounds.is_some() {
+            return Ok(());
+        }
+        let topic = KafkaInputs {
+            args: self.args.clone(),
+            topic: self.topic.clone(),
+            partitions: self.partitions,
+            bounds: None,
+        };
+        watch::spawn(topic, watched)
+    }
+}
+
+fn signed(partition: u32) -> i32 {
+    i32::try_from(partition).unwrap_or(i32::MAX)
 }
 
 /// What the client fetched between the assignment and the split lies in the consumer's own queue, where no reader
-/// looks: seeking to the beginning makes it outdated, and it is fetched again into the queues of the partitions.
+/// looks: seeking to where it begins makes it outdated, and it is fetched again into the queues of the partitions.
 fn discard_what_came_before_the_split(
     consumer: &BaseConsumer<Context>,
     topic: &str,
@@ -128,28 +193,21 @@ pub struct KafkaReader {
     partition: i32,
     queue: PartitionQueue<Context>,
     consumer: Arc<BaseConsumer<Context>>,
-    /// Where a replay begins and ends; none: it goes on.
-    bounds: Option<Bounds>,
+    /// Where a replay ends; none: it goes on.
+    end: Option<u64>,
+    /// Where the partition ended when the job started.
+    end_at_start: u64,
+    /// Whether the end was met: before, the client may speak of an end that it met before it was sent back.
+    has_met_end: bool,
     waiting_since: Option<Instant>,
     /// When the client was last looked after.
     looked: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Bounds {
-    begin: u64,
-    end: u64,
-}
-
 impl KafkaReader {
-    fn into_input(self, topic: &str) -> Input {
-        let extent = self.bounds.map(|bounds| Extent::Records(bounds.end.saturating_sub(bounds.begin)));
-        Input { name: topic.to_owned(), extent, reader: Reader::Kafka(self) }
-    }
-
     fn has_ended(&self, position: u64) -> bool {
         // Offsets have gaps (transactions, compaction): the last record need not be just before the end.
-        self.bounds.is_some_and(|bounds| position >= bounds.end)
+        self.end.is_some_and(|end| position >= end)
     }
 
     /// Errors that end the job; others the client mends by itself.
@@ -205,7 +263,7 @@ impl KafkaReader {
     /// A replay knows that there is more: it does not wait for it for ever.
     fn wait(&mut self) -> Result<Progress, Error> {
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        if self.bounds.is_some() && since.elapsed() > PATIENCE {
+        if self.end.is_some() && since.elapsed() > PATIENCE {
             return Err(Error::Unavailable(format!(
                 "no record of partition {} of topic {} came for {} s although there are more; is the broker up?",
                 self.partition,
@@ -240,10 +298,12 @@ impl PartitionReader for KafkaReader {
                 shared.end.fetch_max(end, Ordering::Relaxed);
             }
         }
-        if let Some(Bounds { end, .. }) = self.bounds {
+        if let Some(end) = self.end {
             shared.end.store(end, Ordering::Relaxed);
         }
-        let mut position = shared.position.load(Ordering::Relaxed).max(self.bounds.map_or(0, |bounds| bounds.begin));
+        let mut position = shared.position.load(Ordering::Relaxed);
+        // Taken before the queue is emptied: what the client had fetched by then lies in the queue.
+        let fetched_to_end = self.consumer.context().fetched_to_end(self.partition).filter(|_| self.has_met_end);
         let (mut records, mut bytes) = (0, 0);
         let progress = loop {
             if self.has_ended(position) {
@@ -253,7 +313,11 @@ impl PartitionReader for KafkaReader {
                 break Progress::Ready;
             }
             match self.queue.poll(Duration::ZERO) {
-                None => break Progress::Waiting,
+                None => {
+                    // Offsets have gaps: a transaction ends with a record that no reader sees.
+                    position = position.max(fetched_to_end.unwrap_or(0));
+                    break Progress::Waiting;
+                }
                 Some(Ok(message)) => {
                     let at = offset(message.offset());
                     if self.has_ended(at) {
@@ -265,8 +329,11 @@ impl PartitionReader for KafkaReader {
                     receive(record(&KafkaMessage(&message)));
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => {
+                    // The client has read what there is, so it has passed where the partition ended at the start.
+                    self.has_met_end = true;
+                    position = position.max(self.end_at_start);
                     shared.end.fetch_max(position, Ordering::Relaxed);
-                    if self.bounds.is_some() {
+                    if self.end.is_some() {
                         break Progress::Finished;
                     }
                 }

@@ -11,12 +11,18 @@ pub mod lines;
 pub mod operator;
 pub mod paths;
 pub mod pipe;
+mod reading;
+mod resumption;
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use timely::scheduling::SyncActivator;
 
+use crate::commit::begin::Begin;
+use crate::control::Control;
 use crate::error::Error;
-use crate::partitions::Partition;
-use crate::record::{Cut, Offset};
+use crate::partitions::{Partition, Partitions};
+use crate::record::{Cut, Offset, PartitionId};
 
 /// One record as a reader hands it out.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +54,116 @@ pub trait Message: std::fmt::Debug {
     fn key(&self) -> Option<Vec<u8>>;
     /// The headers, in order.
     fn headers(&self) -> Vec<(String, Option<Vec<u8>>)>;
+}
+
+/// A partition that is ready to be read.
+pub struct Opened<R> {
+    /// Its number.
+    pub id: PartitionId,
+    /// Its reader, which begins at the offset of `begin`.
+    pub reader: R,
+    /// Where it begins, and what is known of what lies before.
+    pub begin: Begin,
+}
+
+/// Partitions that the input has got while the job runs, on their way to the workers that will read them.
+pub struct Arrivals<R>(Arc<Mutex<Vec<Opened<R>>>>, usize);
+
+impl<R> Clone for Arrivals<R> {
+    fn clone(&self) -> Self {
+        Arrivals(Arc::clone(&self.0), self.1)
+    }
+}
+
+impl<R> Arrivals<R> {
+    /// For so many workers.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Arrivals(Arc::default(), workers)
+    }
+
+    /// A partition has been opened.
+    pub fn put(&self, opened: Opened<R>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(opened);
+    }
+
+    /// Partition p belongs to worker p mod W.
+    #[must_use]
+    pub const fn worker_of(&self, PartitionId(id): PartitionId) -> usize {
+        id as usize % self.1
+    }
+
+    /// Takes what has come for a worker.
+    pub fn take(&self, worker: usize) -> Vec<Opened<R>> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_own = |opened: &mut Opened<R>| self.worker_of(opened.id) == worker;
+        waiting.extract_if(.., is_own).collect()
+    }
+}
+
+/// The partitions of the input, before they are read.
+pub trait Inputs: Send + Sync + 'static {
+    /// What reads a partition.
+    type Reader: PartitionReader;
+
+    /// Opens partitions of one worker, each where it begins.
+    ///
+    /// # Errors
+    /// When one cannot be opened.
+    fn open(&self, begins: Vec<(PartitionId, Begin)>) -> Result<Vec<Opened<Self::Reader>>, Error>;
+
+    /// The name of a partition, for messages; of those that had none when the job was made.
+    fn name(&self, id: PartitionId) -> String {
+        id.0.to_string()
+    }
+
+    /// Where a job begins that keeps no resume records.
+    fn beginnings(&self, partitions: usize) -> Vec<Offset> {
+        vec![Offset(0); partitions]
+    }
+
+    /// Looks after an input that goes on, from a thread of its own: whether it has got partitions, and where those end
+    /// about which somebody wants to know.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    fn watch(&self, watched: Watched<Self::Reader>) -> Result<(), Error> {
+        let _ = watched;
+        Ok(())
+    }
+}
+
+/// What [`Inputs::watch`] looks after.
+pub struct Watched<R> {
+    /// The partitions that are known.
+    pub partitions: Arc<Partitions>,
+    /// Where partitions go that have been opened.
+    pub arrivals: Arrivals<R>,
+    /// Says when the job ends, and wakes workers.
+    pub control: Arc<Control>,
+}
+
+/// Readers that are ready, in the order of their partitions.
+pub struct Ready<R>(Mutex<Vec<Option<R>>>);
+
+impl<R> Ready<R> {
+    /// Each is opened once.
+    pub fn new(readers: impl IntoIterator<Item = R>) -> Self {
+        Ready(Mutex::new(readers.into_iter().map(Some).collect()))
+    }
+}
+
+impl<R: PartitionReader> Inputs for Ready<R> {
+    type Reader = R;
+
+    fn open(&self, begins: Vec<(PartitionId, Begin)>) -> Result<Vec<Opened<R>>, Error> {
+        let mut readers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = |(id, begin): (PartitionId, Begin)| {
+            let reader = readers.get_mut(id.0 as usize).and_then(Option::take)?;
+            Some(Opened { id, reader, begin })
+        };
+        Ok(begins.into_iter().filter_map(&mut open).collect())
+    }
 }
 
 /// A partition of the input before the job starts.

@@ -19,3 +19,4 @@ mod quarantine;
 mod signals;
 mod special_files;
 mod summary;
+mod supervise;

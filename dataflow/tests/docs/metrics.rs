@@ -35,7 +35,7 @@ fn scrape() -> String {
     let job = Job::new(1, ["events.ndjson".to_owned()]);
     let time = EventTime::parse(b"2024-01-01T12:00:00Z").unwrap();
     let span = EventSpan { earliest: time, latest: time };
-    job.partitions.advance(PartitionId(0), Watermark::at(time.millis()), span);
+    job.partitions.advance(&job.partitions.get(PartitionId(0)), Watermark::at(time.millis()), Some(span));
     drop(job.metrics.distinct_entries.get_or_create_owned(&ByWorker { worker: 0 }));
     drop(job.metrics.sink("ndjson"));
     let mut text = String::new();

@@ -11,8 +11,11 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use std::env;
 use std::io::{self, Write};
+use std::net::TcpStream;
+use std::path::Path;
 use std::process::{self, Command, Stdio};
 use std::sync::OnceLock;
+use std::thread;
 use std::time::Duration;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../loadtest/kafka/kafka");
@@ -26,6 +29,72 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(15);
 pub(crate) struct Broker {
     bootstrap: String,
     secure: Option<Secure>,
+}
+
+/// A broker of one test's own, which may stop it.
+pub(crate) struct OwnBroker {
+    broker: Broker,
+    folder: tempfile::TempDir,
+}
+
+impl OwnBroker {
+    /// Starts one, or says why there is none, as [`broker`] does; none beside that of `KAFKA_TEST_BOOTSTRAP`.
+    ///
+    /// # Panics
+    /// As [`broker`].
+    pub(crate) fn start() -> Option<Self> {
+        // Decides whether this machine can run Kafka at all, and by the same variables.
+        broker()?;
+        if env::var("KAFKA_TEST_BOOTSTRAP").is_ok() {
+            return None;
+        }
+        let folder = tempfile::Builder::new().prefix("footfall-kafka.").tempdir().expect("a folder");
+        let watched = process::id().to_string();
+        let bootstrap = script("start", folder.path(), &["--watch-pid", &watched]);
+        Some(OwnBroker { broker: Broker { bootstrap, secure: None }, folder })
+    }
+
+    /// The broker.
+    pub(crate) fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// Stops the broker in order.
+    pub(crate) fn stop(&self) {
+        script("stop", self.folder.path(), &[]);
+    }
+
+    /// Ends the broker without a word, as a lost machine does.
+    pub(crate) fn kill(&self) {
+        let pid = std::fs::read_to_string(self.folder.path().join("pid")).expect("the broker's process id");
+        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status().expect("kill");
+        assert!(killed.success());
+        // Only then is its port free for the next.
+        while TcpStream::connect(&self.broker.bootstrap).is_ok() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it again, at the same address and with its data.
+    pub(crate) fn start_again(&self) {
+        let (_, port) = self.broker.bootstrap.rsplit_once(':').expect("host:port");
+        assert_eq!(script("start", self.folder.path(), &["--port", port]), self.broker.bootstrap);
+    }
+}
+
+impl Drop for OwnBroker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a subcommand of the script that has to work; returns what it printed.
+fn script(subcommand: &str, folder: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(SCRIPT);
+    command.arg(subcommand).arg("--dir").arg(folder).args(arguments).stdin(Stdio::null());
+    let output = command.output().expect("the script");
+    assert!(output.status.success(), "kafka {subcommand}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// The broker's second listener, which encrypts and wants a login.

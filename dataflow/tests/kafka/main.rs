@@ -12,3 +12,4 @@ mod replay;
 mod run;
 mod security;
 mod topics;
+mod transactions;

@@ -1,7 +1,8 @@
 //! The `dataflow` program as a child process.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{self, Child, ChildStderr, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::broker::Broker;
@@ -13,6 +14,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(90);
 pub(crate) fn dataflow(broker: &Broker, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dataflow"));
     command.env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap()).args(arguments).stdin(Stdio::null());
+    // One job has a group; tests run side by side. A test that starts a job again names the group itself.
+    static NEXT_GROUP: AtomicU32 = AtomicU32::new(0);
+    command.env("FOOTFALL_GROUP", format!("test-{}-{}", process::id(), NEXT_GROUP.fetch_add(1, Ordering::Relaxed)));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -25,8 +25,8 @@ fn rows_come_when_their_window_closes_and_an_interrupt_ends_the_job_well() {
     arguments.extend(topics.flags());
     let mut child = dataflow(broker, &arguments).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    let start = lines_until(&mut stderr, "metrics at");
-    assert!(start.iter().any(|line| line.contains("from its beginning")), "{start:?}");
+    let start = lines_until(&mut stderr, "first start");
+    assert!(start.iter().any(|line| line.contains("first start, epoch 1")), "{start:?}");
     let mut rows = BufReader::new(child.stdout.take().unwrap()).lines();
 
     // Both partitions pass 12:01:00, less ten seconds of disorder: the window closes while the job runs.

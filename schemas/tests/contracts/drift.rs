@@ -30,7 +30,7 @@ fn id_is_too_long_in_bytes(fields: &Map<String, Value>) -> bool {
 }
 
 fn day_is_not_in_the_calendar(fields: &Map<String, Value>) -> bool {
-    let mut times = ["window_start", "window_end", "timestamp", "created_at"]
+    let mut times = ["window_start", "window_end", "timestamp", "created_at", "watermark", "processed_at"]
         .into_iter()
         .filter_map(|name| fields.get(name)?.as_str());
     times.any(|time| time != "10000-01-01T00:00:00Z" && DateTime::parse_from_rfc3339(time).is_err())

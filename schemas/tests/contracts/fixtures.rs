@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use proptest::test_runner::Config;
 use schemas::quarantine::{LateRecord, RejectedRecord};
-use schemas::{OrderEvent, RawEvent, Reason, ResultRow, TopicRow, decode, decode_fast, decode_general};
+use schemas::{ControlItem, OrderEvent, RawEvent, Reason, ResultRow, TopicRow, decode, decode_fast, decode_general};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,13 +22,14 @@ pub(crate) struct Contract {
 }
 
 /// Every contract that has a schema.
-pub(crate) const CONTRACTS: [Contract; 6] = [
+pub(crate) const CONTRACTS: [Contract; 7] = [
     Contract { name: "raw-event", read: |bytes| judge(bytes).map(|_| None).map_err(|reason| reason.to_string()) },
     Contract { name: "result-row", read: read_and_write::<ResultRow> },
     Contract { name: "topic-row", read: read_and_write::<TopicRow> },
     Contract { name: "rejected-record", read: read_and_write::<RejectedRecord> },
     Contract { name: "late-record", read: read_and_write::<LateRecord> },
     Contract { name: "order-event", read: read_and_write::<OrderEvent> },
+    Contract { name: "control-item", read: read_and_write::<ControlItem> },
 ];
 
 fn read_and_write<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<Option<Value>, String> {

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use schemas::quarantine::{Late, LateRecord, Origin, Original, RejectedRecord};
-use schemas::{EventTime, Money, OrderEvent, OrderEventType, OrderStatus, Reason, ResultRow, TopicRow, Window};
+use schemas::{
+    ControlItem, EventTime, Money, OrderEvent, OrderEventType, OrderStatus, Reason, ResultRow, TopicRow, Window,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -125,6 +127,11 @@ pub(crate) fn order_event() -> impl Strategy<Value = OrderEvent> {
     })
 }
 
+fn control_item() -> impl Strategy<Value = ControlItem> {
+    (1..=u64::MAX, prop::option::of(event_time()), event_time())
+        .prop_map(|(job_epoch, watermark, processed_at)| ControlItem { job_epoch, watermark, processed_at })
+}
+
 /// Values of an output contract as Rust writes them: as a JSON value and as text.
 pub(crate) fn output(name: &str) -> BoxedStrategy<(Value, String)> {
     fn written<T: Serialize>(value: T) -> (Value, String) {
@@ -137,6 +144,7 @@ pub(crate) fn output(name: &str) -> BoxedStrategy<(Value, String)> {
         "rejected-record" => rejected_record().prop_map(written).boxed(),
         "late-record" => late_record().prop_map(written).boxed(),
         "order-event" => order_event().prop_map(written).boxed(),
+        "control-item" => control_item().prop_map(written).boxed(),
         other => panic!("no output contract {other:?}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use schemas::names::{self, header};
+use schemas::names::{self, attribute, control, header};
 use schemas::quarantine::Late;
 use schemas::{OrderEventType, OrderStatus, Reason, results_arrow_schema};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor, value::Error};
@@ -140,6 +140,7 @@ fn the_schemas_topics_are_the_topics_of_rust() {
         ("rejected-record", Some(names::REJECTED_EVENTS_TOPIC)),
         ("late-record", Some(names::LATE_EVENTS_TOPIC)),
         ("order-event", Some(names::ORDERS_TOPIC)),
+        ("control-item", None),
     ];
     assert_eq!(topics, expected.map(|(name, topic)| (name, topic.map(str::to_owned))));
 }
@@ -166,6 +167,14 @@ fn the_schemas_headers_are_the_headers_of_rust() {
     let late = [("window_start", header::WINDOW_START), ("lateness_ms", header::LATENESS_MS)];
     assert_eq!(headers("rejected-record"), &set(&origin) | &set(&cut));
     assert_eq!(headers("late-record"), &set(&origin) | &set(&late));
+}
+
+#[test]
+fn the_properties_of_a_control_item_are_the_attributes_of_rust() {
+    let attributes = [control::KEY, attribute::JOB_EPOCH, control::WATERMARK, control::PROCESSED_AT, control::VERSION];
+    assert_eq!(properties("control-item"), attributes);
+    assert_eq!(enum_words(&schema("control-item"), control::KEY), [control::JOB]);
+    assert_eq!(schema("control-item")["properties"][control::VERSION]["enum"], serde_json::json!([control::V]));
 }
 
 #[test]

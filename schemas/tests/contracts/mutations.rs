@@ -34,8 +34,18 @@ pub(crate) fn apply(value: &mut Value, mutations: &[Mutation]) {
 }
 
 fn mutation() -> impl Strategy<Value = Mutation> {
-    let added =
-        ["extra", "final", "text", "base64", "original_length", "original_sha256", "revision", "metadata", "detail"];
+    let added = [
+        "extra",
+        "final",
+        "text",
+        "base64",
+        "original_length",
+        "original_sha256",
+        "revision",
+        "metadata",
+        "detail",
+        "watermark",
+    ];
     let character = prop::sample::select("0123456789aA-:.TZtz+ é\"\\\0".chars().collect::<Vec<_>>());
     prop_oneof![
         2 => any::<Index>().prop_map(Mutation::Drop),
@@ -82,6 +92,7 @@ fn odd_value() -> impl Strategy<Value = Value> {
         json!("é".repeat(129)),
         json!("null"),
         json!("late"),
+        json!("job"),
         json!("empty"),
         json!("future"),
         json!("not_json"),

@@ -181,6 +181,23 @@ fn properties_that_results_depend_on_are_refused_by_name() {
 }
 
 #[test]
+fn records_of_a_transaction_run_out_of_time_before_it_does() {
+    let times = |args: &KafkaArgs| {
+        let config = args.transactional_config("local-footfall").unwrap();
+        assert_eq!(config.get("transactional.id"), Some("local-footfall"));
+        assert_eq!(config.get("message.timeout.ms"), None);
+        ["transaction.timeout.ms", "delivery.timeout.ms"].map(|name| config.get(name).unwrap().parse::<u64>().unwrap())
+    };
+    assert_eq!(times(&plain()), [60_000, 45_000]);
+    assert_eq!(times(&with_property("transaction.timeout.ms", "2000")), [2_000, 1_500]);
+    for name in ["message.timeout.ms", "delivery.timeout.ms"] {
+        for (given, taken) in [("0", 45_000), ("500", 500), ("300000", 45_000)] {
+            assert_eq!(times(&with_property(name, given)), [60_000, taken], "{name}={given}");
+        }
+    }
+}
+
+#[test]
 fn secrets_are_refused_in_properties_without_being_repeated() {
     for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
         let text = refusal(&with_property(name, "hunter2"));

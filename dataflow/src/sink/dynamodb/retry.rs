@@ -19,7 +19,8 @@ use crate::error::Error;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-const WARN_EVERY: Duration = Duration::from_secs(10);
+/// How often a trouble that lasts is spoken of.
+pub(super) const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// Errors by which DynamoDB asks for patience; anything with a status of 500 and above is one too. From
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>; expired credentials are
@@ -76,10 +77,6 @@ impl Retry {
     pub(super) fn with_proven_credentials(mut self) -> Self {
         self.credentials_are_proven = true;
         self
-    }
-
-    pub(super) fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
     }
 
     pub(super) fn endpoint(&self) -> &str {

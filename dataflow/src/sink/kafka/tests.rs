@@ -43,7 +43,7 @@ fn with_properties(args: &KafkaArgs, properties: &[&str]) -> KafkaArgs {
 
 fn connect(args: &KafkaArgs) -> (KafkaSink, SinkMetrics) {
     let metrics = Metrics::default().sink("kafka");
-    (KafkaSink::connect(args, Topics::default(), metrics.clone()).unwrap(), metrics)
+    (connect_to(args, Topics::default(), metrics.clone()).unwrap(), metrics)
 }
 
 /// Everything in a topic, in order.
@@ -97,7 +97,7 @@ fn text(key: &str, value: &str) -> (String, Option<Vec<u8>>) {
 fn final_rows_arrive_as_json_keyed_by_product_and_are_counted_when_acknowledged() {
     let (_cluster, args) = cluster();
     let (mut sink, metrics) = connect(&args);
-    sink.write_rows(&[row("42", 17), row("ü", 1)]).unwrap();
+    sink.write_rows(&[row("42", 17), row("ü", 1)]).and_then(|()| sink.flush()).unwrap();
     assert_eq!(metrics.rows.get(), 2);
     assert!(metrics.last_acknowledgement.get() > 1.7e9);
     Box::new(sink).finish().unwrap();
@@ -120,7 +120,7 @@ fn quarantined_records_keep_bytes_key_and_headers_and_gain_ours_behind_them() {
         cut: Some(Cut { length: 70_000, sha256: [0xab; 32] }),
         ..quarantined(Verdict::Rejected(Reason::TooLarge))
     };
-    sink.write_quarantined(&[late.clone(), cut]).unwrap();
+    sink.write_quarantined(&[late.clone(), cut]).and_then(|()| sink.flush()).unwrap();
     assert_eq!(metrics.quarantined.get(), 2);
 
     let own = |reason: &str| {
@@ -152,7 +152,7 @@ fn a_record_whose_own_key_and_headers_would_not_fit_goes_without_them() {
         headers: vec![("trace".to_owned(), Some(vec![b'h'; 600_000]))],
         ..quarantined(Verdict::Rejected(Reason::NotJson))
     };
-    sink.write_quarantined(std::slice::from_ref(&own)).unwrap();
+    sink.write_quarantined(std::slice::from_ref(&own)).and_then(|()| sink.flush()).unwrap();
 
     let stored = read(&args, &Topics::default().rejected);
     let [stored] = &stored[..] else { panic!("{} records", stored.len()) };
@@ -166,7 +166,7 @@ fn a_null_value_stays_null_and_an_empty_one_stays_empty() {
     let (mut sink, _) = connect(&args);
     let null = Quarantined { key: None, value: None, ..quarantined(Verdict::Rejected(Reason::Empty)) };
     let empty = Quarantined { key: Some(Vec::new()), value: Some(Vec::new()), ..null.clone() };
-    sink.write_quarantined(&[null, empty]).unwrap();
+    sink.write_quarantined(&[null, empty]).and_then(|()| sink.flush()).unwrap();
     let stored = read(&args, "ecom-rejected-events");
     assert_eq!((&stored[0].key, &stored[0].value), (&None, &None));
     assert_eq!((stored[1].key.as_deref(), stored[1].value.as_deref()), (Some(&[][..]), Some(&[][..])));
@@ -178,7 +178,7 @@ fn a_full_queue_is_waited_for() {
     let args = with_properties(&args, &["queue.buffering.max.messages=10"]);
     let (mut sink, metrics) = connect(&args);
     let rows: Vec<_> = (0..500).map(|product| row(&product.to_string(), 1)).collect();
-    sink.write_rows(&rows).unwrap();
+    sink.write_rows(&rows).and_then(|()| sink.flush()).unwrap();
     assert_eq!(metrics.rows.get(), 500);
     assert_eq!(read(&args, "ecom-analytics-results").len(), 500);
 }
@@ -189,14 +189,14 @@ fn a_record_that_the_broker_refuses_is_an_error_that_names_topic_and_cause() {
     let (mut sink, metrics) = connect(&args);
     let refusals = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 3];
     cluster.request_errors(RDKafkaApiKey::Produce, &refusals);
-    let error = sink.write_rows(&[row("42", 17)]).unwrap_err();
+    let error = sink.write_rows(&[row("42", 17)]).and_then(|()| sink.flush()).unwrap_err();
     assert!(
         matches!(&error, Error::Unavailable(text) if text.contains("ecom-analytics-results") && text.contains("WRITE")),
         "{error}"
     );
     assert_eq!(metrics.rows.get(), 0);
     // The first failure is remembered: nothing can be written behind a gap.
-    assert!(sink.write_rows(&[row("43", 1)]).is_err());
+    assert!(sink.write_rows(&[row("43", 1)]).and_then(|()| sink.flush()).is_err());
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_record_that_is_too_large_is_an_error_with_its_size() {
     let args = with_properties(&args, &["message.max.bytes=2000"]);
     let (mut sink, _) = connect(&args);
     let large = Quarantined { value: Some(vec![b'x'; 5000]), ..quarantined(Verdict::Rejected(Reason::NotJson)) };
-    let error = sink.write_quarantined(&[large]).unwrap_err();
+    let error = sink.write_quarantined(&[large]).and_then(|()| sink.flush()).unwrap_err();
     assert!(
         matches!(&error, Error::Io(text) if text.contains("5002 bytes") && text.contains("max.message.bytes")),
         "{error}"
@@ -218,7 +218,7 @@ fn silent_brokers_are_an_error_after_the_delivery_timeout() {
     let args = with_properties(&args, &["message.timeout.ms=1000"]);
     let (mut sink, _) = connect(&args);
     cluster.broker_down(1).unwrap();
-    let error = sink.write_rows(&[row("42", 17)]).unwrap_err();
+    let error = sink.write_rows(&[row("42", 17)]).and_then(|()| sink.flush()).unwrap_err();
     assert!(matches!(&error, Error::Unavailable(text) if text.contains("within 1 s")), "{error}");
 }
 
@@ -226,11 +226,15 @@ fn silent_brokers_are_an_error_after_the_delivery_timeout() {
 fn a_missing_topic_is_an_error_with_the_command_that_creates_it() {
     let (_cluster, args) = cluster();
     let topics = Topics { late: "no-such-topic".to_owned(), ..Topics::default() };
-    let error = KafkaSink::connect(&args, topics, Metrics::default().sink("kafka")).unwrap_err();
+    let error = connect_to(&args, topics, Metrics::default().sink("kafka")).unwrap_err();
     let Error::Usage(text) = &error else { panic!("{error:?}") };
     assert!(
         text.contains("kafka-topics.sh") && text.contains("--create --topic no-such-topic --partitions 4"),
         "{text}"
     );
     assert!(text.contains("--create-topics"), "{text}");
+}
+
+fn connect_to(args: &KafkaArgs, topics: Topics, metrics: SinkMetrics) -> Result<KafkaSink, Error> {
+    KafkaSink::new(args, KafkaOutput::connect(args, topics, metrics)?)
 }

@@ -1,0 +1,245 @@
+//! Resume records in a Kafka group, committed in one transaction with the output.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use schemas::EventTime;
+
+use super::begin::{Begin, Expected, Start, resume};
+use super::home::{Commit, Failure, Home, Output};
+use super::ledger::Identity;
+use super::record::ResumeRecord;
+use crate::clock;
+use crate::error::Error;
+use crate::kafka::topic::Inspector;
+use crate::kafka::{self, CommittedOffset, KafkaArgs, Transactions};
+use crate::partitions::Watermark;
+use crate::record::{Offset, PartitionId};
+use crate::sink::kafka::KafkaOutput;
+
+/// How long a job that was shut out looks for whoever did it, before it takes its transaction to have timed out: the
+/// other one takes its place first, and writes its name after.
+const LOOK_FOR_SUCCESSOR: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Where a group begins that has no records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With the first record that the topic still has.
+    Beginning,
+    /// With the first record that comes.
+    End,
+    /// With the first record that the broker has got at this time or later.
+    Time(EventTime),
+}
+
+/// The topic that the records are about.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// How to reach it.
+    pub args: KafkaArgs,
+    /// Its name.
+    pub topic: String,
+    /// Where a first start begins.
+    pub from: From,
+    /// What records are made of.
+    pub identity: Identity,
+}
+
+impl Source {
+    /// The first and the next offset of each partition.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the broker does not answer.
+    pub fn extents(&self) -> Result<Vec<Range<u64>>, Error> {
+        Inspector::connect(&self.args)?.extents(&self.topic)
+    }
+
+    /// What records in `home` are checked against.
+    #[must_use]
+    pub fn expected<'a>(&'a self, home: &'a str, extents: &'a [Range<u64>]) -> Expected<'a> {
+        Expected {
+            home,
+            topic: &self.topic,
+            settings: self.identity.settings,
+            out_of_orderness_millis: self.identity.out_of_orderness_millis,
+            extents,
+        }
+    }
+
+    /// The start of a job that has no records.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the broker does not answer.
+    pub fn first_start(&self, extents: &[Range<u64>]) -> Result<Start, Error> {
+        let offsets = match self.from {
+            From::Beginning => extents.iter().map(|extent| extent.start).collect(),
+            From::End => extents.iter().map(|extent| extent.end).collect(),
+            From::Time(time) => Inspector::connect(&self.args)?.offsets_at(&self.topic, extents, time)?,
+        };
+        let mut start = Start::first(offsets.into_iter().map(Offset), clock::now_millis());
+        for (begin, extent) in start.partitions.iter_mut().zip(extents) {
+            begin.end = Offset(extent.end);
+        }
+        Ok(start)
+    }
+
+    /// The records with which a job begins: those that it has read, with its own epoch and name.
+    #[must_use]
+    pub fn commits(&self, start: &Start) -> Vec<Commit> {
+        let partitions = u32::try_from(start.partitions.len()).unwrap_or(u32::MAX);
+        let commit = |(number, begin): (u32, &Begin)| Commit {
+            partition: PartitionId(number),
+            offset: begin.offset,
+            record: ResumeRecord {
+                closed_through: time_of(start.closed_through(), 0),
+                greatest_event: time_of(begin.watermark, self.identity.out_of_orderness_millis),
+                position: begin.position,
+                partitions,
+                joins: begin.joins.clone(),
+                seen: EventTime::from_millis(begin.seen_millis).unwrap_or(EventTime::MIN),
+                is_idle: false,
+                epoch: start.epoch,
+                revision: start.revision,
+                settings: self.identity.settings,
+                owner: self.identity.owner.clone(),
+                totals: begin.totals,
+            },
+        };
+        (0..).zip(&start.partitions).map(commit).collect()
+    }
+}
+
+fn time_of(watermark: Watermark, behind_millis: i64) -> Option<EventTime> {
+    EventTime::from_millis(watermark.millis()?.checked_add(behind_millis)?).ok()
+}
+
+/// The group of a job.
+#[derive(Debug)]
+pub struct KafkaHome {
+    source: Source,
+    group: String,
+    transactional_id: String,
+    /// The topics for output; none where the job writes elsewhere.
+    output: Option<KafkaOutput>,
+    transactions: Option<Transactions>,
+    epoch: u64,
+    partitions: u32,
+}
+
+impl KafkaHome {
+    /// The records of `group`; whoever has the same environment and group is shut out.
+    #[must_use]
+    pub fn new(source: Source, environment: &str, group: &str, output: Option<KafkaOutput>) -> Self {
+        KafkaHome {
+            source,
+            group: group.to_owned(),
+            transactional_id: format!("{environment}-{group}"),
+            output,
+            transactions: None,
+            epoch: 0,
+            partitions: 0,
+        }
+    }
+
+    /// Who has shut this job out: another one that has a higher epoch, or nobody.
+    fn judge_fenced(&self, transactions: &Transactions, why: &str) -> Error {
+        let deadline = Instant::now() + LOOK_FOR_SUCCESSOR;
+        loop {
+            let committed = transactions.committed(self.partitions).unwrap_or_default();
+            let records = committed.iter().flatten().filter_map(|commit| commit.metadata.parse::<ResumeRecord>().ok());
+            if let Some(successor) =
+                records.max_by_key(|record| record.epoch).filter(|record| record.epoch > self.epoch)
+            {
+                return Error::Refused(format!(
+                    "another job has taken over group {} with epoch {} (this one has epoch {}): {}; let one of the two run, \
+                     or give one another --group or --environment (docs/runbooks/fenced.md)",
+                    self.group, successor.epoch, self.epoch, successor.owner
+                ));
+            }
+            if Instant::now() >= deadline {
+                return Error::Restart(format!(
+                    "a transaction of {} took longer than its time limit and was given up by the broker ({why}); the job goes \
+                     on where its last commit was when it is started again",
+                    self.transactional_id
+                ));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn explain(&self, transactions: &Transactions, failure: kafka::Failure) -> Failure {
+        match failure {
+            kafka::Failure::Aborted(why) => Failure::Aborted(why),
+            kafka::Failure::Fenced(why) => Failure::Final(self.judge_fenced(transactions, &why)),
+            kafka::Failure::Final(error) => Failure::Final(error),
+        }
+    }
+}
+
+impl Home for KafkaHome {
+    fn open(&mut self, least_epoch: u64) -> Result<Start, Error> {
+        let topic = &self.source.topic;
+        let mut transactions = Transactions::fence(&self.source.args, &self.transactional_id, &self.group, topic)?;
+        transactions.group().refuse_members()?;
+        let extents = self.source.extents()?;
+        self.partitions = u32::try_from(extents.len()).unwrap_or(u32::MAX);
+        let committed = transactions.committed(self.partitions)?;
+        let home = format!("group {}", self.group);
+        let resumed = resume(&committed, &self.source.expected(&home, &extents), clock::now_millis())?;
+        let mut start = match resumed {
+            Some(start) => start,
+            None => self.source.first_start(&extents)?,
+        };
+        start.epoch = start.epoch.max(least_epoch);
+        self.epoch = start.epoch;
+        let offsets = offsets(&self.source.commits(&start));
+        let mut attempts = 0;
+        while let Err(failure) = transactions.commit(|_| Ok(()), &offsets) {
+            attempts += 1;
+            match self.explain(&transactions, failure) {
+                Failure::Final(error) => return Err(error),
+                Failure::Aborted(why) if attempts == 5 => return Err(Error::Unavailable(why)),
+                Failure::Aborted(_) => {}
+            }
+        }
+        self.transactions = Some(transactions);
+        Ok(start)
+    }
+
+    fn commit(&mut self, outputs: &[Output], commits: &[Commit]) -> Result<(), Failure> {
+        let Some(mut transactions) = self.transactions.take() else {
+            return Err(Failure::Final(Error::Internal(
+                "a commit before the records were read; please report it".to_owned(),
+            )));
+        };
+        let output = &mut self.output;
+        let written = transactions.commit(
+            |producer| {
+                let Some(output) = output else { return Ok(()) };
+                outputs.iter().try_for_each(|part| output.write(producer, part))
+            },
+            &offsets(commits),
+        );
+        let written = written.map_err(|failure| self.explain(&transactions, failure));
+        self.transactions = Some(transactions);
+        if let (Ok(()), Some(output)) = (&written, &mut self.output) {
+            output.acknowledge(outputs);
+            self.partitions = self.partitions.max(commits.iter().map(|c| c.partition.0 + 1).max().unwrap_or(0));
+        }
+        written
+    }
+
+    fn takes_output(&self) -> bool {
+        self.output.is_some()
+    }
+}
+
+fn offsets(commits: &[Commit]) -> Vec<CommittedOffset> {
+    let offset = |commit: &Commit| CommittedOffset {
+        partition: commit.partition.0,
+        offset: commit.offset.0,
+        metadata: commit.record.to_string(),
+    };
+    commits.iter().map(offset).collect()
+}

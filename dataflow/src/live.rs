@@ -1,0 +1,105 @@
+//! Live: the counts of windows that are still open, summed over workers and told at most once per interval.
+//!
+//! Each product has one worker here, which sums what the workers of its users tell. What is told may be incomplete and
+//! is never final; the final rows do not depend on it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use schemas::{ResultRow, Window};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::{Capability, Operator};
+
+use crate::block::product_hash;
+use crate::control::Control;
+use crate::distinct::Time;
+use crate::partitions::Partitions;
+
+/// How often, and how much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveSettings {
+    /// The least time between two rows of one product and window.
+    pub interval: Duration,
+    /// The most rows at a time on all workers together, those that have grown most first.
+    pub max_rows: usize,
+}
+
+/// Rows of open windows. They begin once the job has read as far as its topic reached when it started: a job that
+/// replays would tell lower counts than the one before it.
+pub fn live_rows<'scope>(
+    increments: StreamVec<'scope, Time, ((Window, String), i64)>,
+    settings: LiveSettings,
+    control: Arc<Control>,
+    partitions: Arc<Partitions>,
+) -> StreamVec<'scope, Time, ResultRow> {
+    let scope = increments.scope();
+    let max_rows = settings.max_rows.div_ceil(scope.peers());
+    let exchange = Exchange::new(|((_, product), _): &((Window, String), i64)| product_hash(product.as_bytes()));
+    increments.unary_frontier::<CapacityContainerBuilder<Vec<ResultRow>>, _, _, _>(exchange, "Live", |_, info| {
+        let activator = scope.activator_for(info.address);
+        let mut windows: BTreeMap<Window, OpenCounts> = BTreeMap::new();
+        let mut last_told = Instant::now();
+        move |(input, frontier), output| {
+            input.for_each(|capability, increments| {
+                for ((window, product), grown) in increments.drain(..) {
+                    let open = windows.entry(window).or_insert_with(|| OpenCounts {
+                        capability: capability.delayed(&Time::from(window.ordinal()), 0),
+                        counts: HashMap::new(),
+                    });
+                    open.counts.entry(product).or_default().users += grown;
+                }
+            });
+            windows.retain(|window, _| frontier.less_equal(&Time::from(window.ordinal())));
+            if last_told.elapsed() >= settings.interval && partitions.have_caught_up() && control.has_settled() {
+                last_told = Instant::now();
+                for (window, row) in most_grown(&mut windows, max_rows) {
+                    if let Some(open) = windows.get(&window) {
+                        output.session(&open.capability).give(row);
+                    }
+                }
+            }
+            if !windows.is_empty() {
+                activator.activate_after(settings.interval.saturating_sub(last_told.elapsed()).max(SHORTEST_WAIT));
+            }
+        }
+    })
+}
+
+/// Between two looks whether the job has caught up.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+struct OpenCounts {
+    capability: Capability<Time>,
+    counts: HashMap<String, Count>,
+}
+
+#[derive(Default)]
+struct Count {
+    users: i64,
+    told: i64,
+}
+
+/// The rows of those products that have grown most since they were told.
+fn most_grown(windows: &mut BTreeMap<Window, OpenCounts>, max_rows: usize) -> Vec<(Window, ResultRow)> {
+    let mut grown: Vec<(Window, &String, &mut Count)> = Vec::new();
+    for (window, open) in windows {
+        let news = open.counts.iter_mut().filter(|(_, count)| count.users > count.told);
+        grown.extend(news.map(|(product, count)| (*window, product, count)));
+    }
+    // The order among equals is that of their names: hash maps have none.
+    let rank = |(window, product, count): &(Window, &String, &mut Count)| {
+        (Reverse(count.users - count.told), *window, (*product).clone())
+    };
+    grown.sort_by_cached_key(rank);
+    grown.truncate(max_rows);
+    let row = |(window, product, count): (Window, &String, &mut Count)| {
+        count.told = count.users;
+        let unique_user_count = u64::try_from(count.users).unwrap_or(0);
+        (window, ResultRow { product_id: product.clone(), window, unique_user_count, revision: 0 })
+    };
+    grown.into_iter().map(row).collect()
+}
