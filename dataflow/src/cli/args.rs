@@ -10,6 +10,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
 use schemas::{EventTime, names};
 
+use crate::classify::Rules;
 use crate::cluster::ClusterArgs;
 use crate::cluster::args::MAX_PROCESSES;
 use crate::commit::kafka::From;
@@ -18,6 +19,8 @@ use crate::error::Error;
 use crate::kafka::KafkaArgs;
 use crate::sink::dynamodb::DynamoDbArgs;
 
+/// How far a Kafka record's event may be dated after the record.
+const DEFAULT_MAX_FUTURE_SKEW: Duration = Duration::from_secs(5 * 60);
 /// Every worker has a channel to every other: beyond this the channels alone take longer than the work.
 const MAX_WORKERS: u64 = 256;
 
@@ -236,26 +239,8 @@ pub(super) struct JobArgs {
         value_parser = RangedU64ValueParser::<usize>::new().range(1..=MAX_WORKERS))]
     pub(super) workers: Option<usize>,
 
-    /// Count only events of these types, separated by commas [default: all].
-    #[arg(long, env = "FOOTFALL_EVENT_TYPES", value_name = "TYPE,...", value_delimiter = ',',
-        value_parser = NonEmptyStringValueParser::new())]
-    pub(super) event_types: Vec<String>,
-
-    /// By how much the events of a partition may be out of order before they are late.
-    #[arg(long, env = "FOOTFALL_OUT_OF_ORDERNESS", value_name = "DURATION", default_value = "10s",
-        value_parser = duration::parse)]
-    pub(super) out_of_orderness: Duration,
-
-    /// How long after its close a window still takes events; each then changes the window's row, which is written again
-    /// with a higher revision. Such changes come when the present window closes.
-    #[arg(long, env = "FOOTFALL_ALLOWED_LATENESS", value_name = "DURATION", default_value = "0s",
-        value_parser = duration::parse)]
-    pub(super) allowed_lateness: Duration,
-
-    /// How far an event may be dated after its Kafka record before it is rejected [default: 5m]. Files have no such
-    /// check unless this is given; then the clock is what their events are compared with.
-    #[arg(long, env = "FOOTFALL_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = duration::parse)]
-    pub(super) max_future_skew: Option<Duration>,
+    #[command(flatten)]
+    pub(super) rules: RuleArgs,
 
     /// How many windows a partition may be read ahead of the slowest one; 0 = any number. It bounds the memory of a
     /// replay over unequal partitions.
@@ -282,6 +267,65 @@ pub(super) struct JobArgs {
 
     #[command(flatten)]
     pub(super) dynamodb: DynamoDbArgs,
+}
+
+/// What the counts depend on: a job cannot go on from the place that one with other rules has left.
+#[derive(Args, Clone, Debug)]
+pub(super) struct RuleArgs {
+    /// Count only events of these types, separated by commas [default: all].
+    #[arg(long, env = "FOOTFALL_EVENT_TYPES", value_name = "TYPE,...", value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new())]
+    pub(super) event_types: Vec<String>,
+
+    /// By how much the events of a partition may be out of order before they are late.
+    #[arg(long, env = "FOOTFALL_OUT_OF_ORDERNESS", value_name = "DURATION", default_value = "10s",
+        value_parser = duration::parse)]
+    pub(super) out_of_orderness: Duration,
+
+    /// How long after its close a window still takes events; each then changes the window's row, which is written again
+    /// with a higher revision. Such changes come when the present window closes.
+    #[arg(long, env = "FOOTFALL_ALLOWED_LATENESS", value_name = "DURATION", default_value = "0s",
+        value_parser = duration::parse)]
+    pub(super) allowed_lateness: Duration,
+
+    /// How far an event may be dated after its Kafka record before it is rejected [default: 5m]. Files have no such
+    /// check unless this is given; then the clock is what their events are compared with.
+    #[arg(long, env = "FOOTFALL_MAX_FUTURE_SKEW", value_name = "DURATION", value_parser = duration::parse)]
+    pub(super) max_future_skew: Option<Duration>,
+}
+
+impl RuleArgs {
+    /// The rules for a source; what comes from Kafka has a time by the broker, which events are compared with.
+    pub(super) fn rules(&self, source: &SourceSpec) -> Rules {
+        let default_skew = (*source == SourceSpec::Kafka).then_some(DEFAULT_MAX_FUTURE_SKEW);
+        Rules {
+            out_of_orderness: self.out_of_orderness,
+            max_future_skew: self.max_future_skew.or(default_skew),
+            allowed_lateness: self.allowed_lateness,
+            event_types: self.event_types.clone(),
+        }
+    }
+}
+
+/// The flags of `dataflow resume show` and `dataflow resume plan`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ResumeShowArgs {
+    /// The topic that the records are about.
+    #[arg(long, env = "KAFKA_INPUT_TOPIC", value_name = "TOPIC", default_value_t = default_input_topic())]
+    pub(super) input_topic: String,
+
+    #[command(flatten)]
+    pub(super) group: GroupArgs,
+
+    /// The file that keeps the place to go on from, as `file:PATH`, of a job that runs at least once.
+    #[arg(long, env = "FOOTFALL_RESUME", value_name = "file:PATH", value_parser = parse_resume)]
+    pub(super) resume: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) rules: RuleArgs,
+
+    #[command(flatten)]
+    pub(super) kafka: KafkaArgs,
 }
 
 /// The topics of the job.

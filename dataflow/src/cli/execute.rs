@@ -10,7 +10,6 @@ use super::args::{AllIdle, DemoArgs, JobArgs, LiveArgs, ReplayArgs, RunArgs, Sin
 use super::progress::Display;
 use super::{demo as demo_stream, logging, resume, sinks, sources, stalls, summary};
 use crate::admin;
-use crate::classify::Rules;
 use crate::cluster::{self, Hello, Members};
 use crate::control::Control;
 use crate::error::Error;
@@ -24,8 +23,6 @@ use crate::sink::table::TableSink;
 use crate::source::Reader;
 use crate::source::operator::SourceSettings;
 
-/// How far a Kafka record's event may be dated after the record.
-const DEFAULT_MAX_FUTURE_SKEW: Duration = Duration::from_secs(5 * 60);
 /// How long an interrupted job may take to finish what it has read.
 const DRAIN_LIMIT: Duration = Duration::from_millis(1_500);
 /// How long the last commit of an interrupted job may take.
@@ -167,16 +164,10 @@ impl Launch<'_> {
     }
 
     fn source_settings(&self, args: &JobArgs) -> SourceSettings {
-        let default_skew = (args.source == SourceSpec::Kafka).then_some(DEFAULT_MAX_FUTURE_SKEW);
         let window = Duration::from_millis(schemas::Window::MILLIS.unsigned_abs());
         let idle_timeout = self.run.filter(|_| !self.is_bounded).map(|run| run.idle.idle_timeout);
         SourceSettings {
-            rules: Rules {
-                out_of_orderness: args.out_of_orderness,
-                max_future_skew: args.max_future_skew.or(default_skew),
-                allowed_lateness: args.allowed_lateness,
-                event_types: args.event_types.clone(),
-            },
+            rules: args.rules.rules(&args.source),
             idle_timeout: idle_timeout.filter(|timeout| !timeout.is_zero()),
             max_partition_skew: (args.max_partition_skew > 0).then(|| window * args.max_partition_skew),
             is_unbounded: !self.is_bounded,

@@ -1,4 +1,4 @@
-//! The command line: `dataflow run | replay | generate | demo`.
+//! The command line: `dataflow run | replay | generate | resume | demo`.
 
 mod args;
 mod demo;
@@ -6,6 +6,7 @@ mod execute;
 mod generate;
 mod logging;
 mod progress;
+mod records;
 mod resume;
 mod sinks;
 mod sources;
@@ -20,7 +21,7 @@ use clap::builder::Resettable;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
-use args::{DemoArgs, ReplayArgs, RunArgs};
+use args::{DemoArgs, ReplayArgs, ResumeShowArgs, RunArgs};
 use logging::LogFormat;
 
 /// Counts, exactly and live, how many different people look at each product of a shop, minute by minute.
@@ -46,8 +47,20 @@ enum Command {
     Replay(Box<ReplayArgs>),
     /// Generates user activity, the same for the same seed, and the exact results that it must lead to.
     Generate(Box<generate::GenerateArgs>),
+    /// Shows where a run of a topic goes on when it is started again, and what it would read.
+    #[command(subcommand)]
+    Resume(ResumeCommand),
     /// Counts a generated stream of events and shows the most viewed products; the default without a command.
     Demo(DemoArgs),
+}
+
+/// What is shown of resume records.
+#[derive(Debug, Subcommand)]
+enum ResumeCommand {
+    /// The records, as they are.
+    Show(Box<ResumeShowArgs>),
+    /// What a job with these settings would read again, and read, if it were started now; or why it would refuse to.
+    Plan(Box<ResumeShowArgs>),
 }
 
 /// Parses the command line, runs the command, and reports its failure in one sentence.
@@ -70,6 +83,8 @@ pub fn main() -> ExitCode {
         },
         Command::Replay(args) => execute::replay(&args),
         Command::Generate(args) => generate::generate(&args),
+        Command::Resume(ResumeCommand::Show(args)) => records::show(&args),
+        Command::Resume(ResumeCommand::Plan(args)) => records::plan(&args),
         Command::Demo(args) => execute::demo(&args),
     };
     match result {

@@ -42,7 +42,7 @@ pub(super) fn check(run: &RunArgs, members: &Members) -> Result<(), Error> {
 
 /// Where a run of a topic keeps its resume records.
 pub(super) fn plan(run: &RunArgs, rules: &Rules, metrics: &Metrics) -> Result<ResumePlan, Error> {
-    let identity = identity(run, rules);
+    let identity = identity(&run.job.topics.input_topic, rules);
     let source = Source {
         args: run.job.kafka.clone(),
         topic: run.job.topics.input_topic.clone(),
@@ -60,11 +60,11 @@ pub(super) fn plan(run: &RunArgs, rules: &Rules, metrics: &Metrics) -> Result<Re
     Ok(ResumePlan { home, identity, interval: run.resume.commit_interval })
 }
 
-fn identity(run: &RunArgs, rules: &Rules) -> Identity {
+pub(super) fn identity(topic: &str, rules: &Rules) -> Identity {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let started = EventTime::from_millis(clock::now_millis()).unwrap_or(EventTime::MIN);
     Identity {
-        settings: fingerprint(&run.job, rules),
+        settings: fingerprint(topic, rules),
         // A name is at most 64 bytes on Linux.
         owner: format!("{host}:{},{started}", std::process::id()),
         out_of_orderness_millis: millis(rules.out_of_orderness),
@@ -73,13 +73,12 @@ fn identity(run: &RunArgs, rules: &Rules) -> Identity {
 }
 
 /// Of the settings that change what is counted.
-fn fingerprint(args: &JobArgs, rules: &Rules) -> Fingerprint {
+fn fingerprint(topic: &str, rules: &Rules) -> Fingerprint {
     let mut event_types = rules.event_types.clone();
     event_types.sort();
     event_types.dedup();
     let text = format!(
-        "topic={:?};out-of-orderness={};allowed-lateness={};max-future-skew={:?};event-types={event_types:?};window={}",
-        args.topics.input_topic,
+        "topic={topic:?};out-of-orderness={};allowed-lateness={};max-future-skew={:?};event-types={event_types:?};window={}",
         millis(rules.out_of_orderness),
         millis(rules.allowed_lateness),
         rules.max_future_skew.map(millis),
@@ -95,10 +94,10 @@ pub(super) fn settings_in_common(args: &JobArgs, run: Option<&RunArgs>, inputs: 
         ("--input-topic".to_owned(), args.topics.input_topic.clone()),
         ("the number of partitions".to_owned(), inputs.len().to_string()),
         ("--sink".to_owned(), sinks.join(",")),
-        ("--event-types".to_owned(), args.event_types.join(",")),
-        ("--out-of-orderness".to_owned(), format!("{:?}", args.out_of_orderness)),
-        ("--allowed-lateness".to_owned(), format!("{:?}", args.allowed_lateness)),
-        ("--max-future-skew".to_owned(), format!("{:?}", args.max_future_skew)),
+        ("--event-types".to_owned(), args.rules.event_types.join(",")),
+        ("--out-of-orderness".to_owned(), format!("{:?}", args.rules.out_of_orderness)),
+        ("--allowed-lateness".to_owned(), format!("{:?}", args.rules.allowed_lateness)),
+        ("--max-future-skew".to_owned(), format!("{:?}", args.rules.max_future_skew)),
         ("--max-partition-skew".to_owned(), args.max_partition_skew.to_string()),
     ]);
     if let Some(run) = run {
