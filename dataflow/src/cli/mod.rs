@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
 fn without_empty_variables(command: clap::Command) -> clap::Command {
     let is_empty = |variable: &OsStr| std::env::var_os(variable).is_some_and(|value| value.is_empty());
     let forget = |arg: Arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg };
-    command.mut_args(forget).mut_subcommands(|subcommand| subcommand.mut_args(forget))
+    command.mut_args(forget).mut_subcommands(without_empty_variables)
 }
 
 /// Shows help and version on standard output; anything else is a mistake in the command line.

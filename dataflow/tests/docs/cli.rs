@@ -9,7 +9,7 @@ use crate::book::{Page, assert_generated, code, pages, table};
 #[test]
 fn the_command_line_reference_is_the_help_of_the_program() {
     let mut text = String::new();
-    for command in ["", "run", "replay", "generate", "demo"] {
+    for command in ["", "run", "replay", "generate", "resume", "resume show", "resume plan", "demo"] {
         let title = format!("dataflow {command}");
         writeln!(text, "## `{}`\n\n```text\n{}\n```\n", title.trim(), help(command)).unwrap();
     }
@@ -21,7 +21,7 @@ fn every_command_is_in_the_reference() {
     let command = dataflow::cli::command();
     let mut names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
     names.retain(|name| *name != "help");
-    assert_eq!(names, ["run", "replay", "generate", "demo"]);
+    assert_eq!(names, ["run", "replay", "generate", "resume", "demo"]);
 }
 
 #[test]
@@ -29,7 +29,8 @@ fn the_table_of_variables_is_what_the_command_line_reads() {
     // Variable, then flag, then the commands that have it.
     let mut variables: BTreeMap<String, BTreeMap<String, Vec<String>>> = BTreeMap::new();
     let root = dataflow::cli::command();
-    for command in root.get_subcommands().chain([&root]) {
+    let nested = root.get_subcommands().flat_map(clap::Command::get_subcommands);
+    for command in root.get_subcommands().chain(nested).chain([&root]) {
         for argument in command.get_arguments() {
             let (Some(variable), Some(flag)) = (argument.get_env(), argument.get_long()) else { continue };
             let name = if argument.is_global_set() { "all" } else { command.get_name() };
@@ -82,7 +83,7 @@ fn arguments() -> Vec<clap::Arg> {
 
 fn help(command: &str) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_dataflow"));
-    program.args((!command.is_empty()).then_some(command)).arg("--help");
+    program.args(command.split_whitespace()).arg("--help");
     // Defaults come from the environment too.
     let output = program.env_clear().env("COLUMNS", "100").output().unwrap();
     assert!(output.status.success());
