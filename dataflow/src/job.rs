@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use differential_dataflow::AsCollection;
 use prometheus_client::registry::Registry;
-use schemas::ResultRow;
 use timely::dataflow::operators::Probe;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::ToStream;
@@ -21,7 +20,7 @@ use crate::commit::operator::commit;
 use crate::control::Control;
 use crate::distinct::{Distinct, DistinctSettings, Time, distinct};
 use crate::error::Error;
-use crate::live::{LiveSettings, live_rows};
+use crate::live::{LiveCount, LiveSettings, live_rows};
 use crate::metrics::Metrics;
 use crate::partitions::{OnAllIdle, Partitions};
 use crate::record::PartitionId;
@@ -342,7 +341,7 @@ impl<I: Inputs> Process<I> {
             let counts = views::unique_users(increments.as_collection()).inner;
             let live = match self.live {
                 Some(plan) => live_rows(live, plan.rows, Arc::clone(control), Arc::clone(partitions)),
-                None => None::<ResultRow>.to_stream(scope),
+                None => None::<LiveCount>.to_stream(scope),
             };
             let mut acknowledged = Vec::new();
             for sink in prepared.row_sinks {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use schemas::{ResultRow, Window};
+use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
@@ -28,6 +29,23 @@ pub struct LiveSettings {
     pub max_rows: usize,
 }
 
+/// The running count of a product in an open window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveCount {
+    /// The window.
+    pub window: Window,
+    /// The product that was looked at.
+    pub product_id: String,
+    /// How many different users have looked at it so far.
+    pub users: u64,
+}
+
+impl From<LiveCount> for ResultRow {
+    fn from(LiveCount { window, product_id, users }: LiveCount) -> Self {
+        ResultRow { product_id, window, unique_user_count: users, revision: 0 }
+    }
+}
+
 /// Rows of open windows. They begin once the job has read as far as its topic reached when it started: a job that
 /// replays would tell lower counts than the one before it.
 pub fn live_rows<'scope>(
@@ -35,11 +53,11 @@ pub fn live_rows<'scope>(
     settings: LiveSettings,
     control: Arc<Control>,
     partitions: Arc<Partitions>,
-) -> StreamVec<'scope, Time, ResultRow> {
+) -> StreamVec<'scope, Time, LiveCount> {
     let scope = increments.scope();
     let max_rows = settings.max_rows.div_ceil(scope.peers());
     let exchange = Exchange::new(|((_, product), _): &((Window, String), i64)| product_hash(product.as_bytes()));
-    increments.unary_frontier::<CapacityContainerBuilder<Vec<ResultRow>>, _, _, _>(exchange, "Live", |_, info| {
+    increments.unary_frontier::<CapacityContainerBuilder<Vec<LiveCount>>, _, _, _>(exchange, "Live", |_, info| {
         let activator = scope.activator_for(info.address);
         let mut windows: BTreeMap<Window, OpenCounts> = BTreeMap::new();
         let mut last_told = Instant::now();
@@ -56,9 +74,9 @@ pub fn live_rows<'scope>(
             windows.retain(|window, _| frontier.less_equal(&Time::from(window.ordinal())));
             if last_told.elapsed() >= settings.interval && partitions.have_caught_up() && control.has_settled() {
                 last_told = Instant::now();
-                for (window, row) in most_grown(&mut windows, max_rows) {
-                    if let Some(open) = windows.get(&window) {
-                        output.session(&open.capability).give(row);
+                for count in most_grown(&mut windows, max_rows) {
+                    if let Some(open) = windows.get(&count.window) {
+                        output.session(&open.capability).give(count);
                     }
                 }
             }
@@ -83,8 +101,8 @@ struct Count {
     told: i64,
 }
 
-/// The rows of those products that have grown most since they were told.
-fn most_grown(windows: &mut BTreeMap<Window, OpenCounts>, max_rows: usize) -> Vec<(Window, ResultRow)> {
+/// The counts of those products that have grown most since they were told.
+fn most_grown(windows: &mut BTreeMap<Window, OpenCounts>, max_rows: usize) -> Vec<LiveCount> {
     let mut grown: Vec<(Window, &String, &mut Count)> = Vec::new();
     for (window, open) in windows {
         let news = open.counts.iter_mut().filter(|(_, count)| count.users > count.told);
@@ -98,8 +116,7 @@ fn most_grown(windows: &mut BTreeMap<Window, OpenCounts>, max_rows: usize) -> Ve
     grown.truncate(max_rows);
     let row = |(window, product, count): (Window, &String, &mut Count)| {
         count.told = count.users;
-        let unique_user_count = u64::try_from(count.users).unwrap_or(0);
-        (window, ResultRow { product_id: product.clone(), window, unique_user_count, revision: 0 })
+        LiveCount { window, product_id: product.clone(), users: u64::try_from(count.users).unwrap_or(0) }
     };
     grown.into_iter().map(row).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use schemas::{ResultRow, Window};
+use schemas::ResultRow;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
@@ -15,6 +15,7 @@ use timely::progress::frontier::MutableAntichain;
 use super::committer::CommitterHandle;
 use crate::control::Control;
 use crate::distinct::Time;
+use crate::live::LiveCount;
 use crate::sink::operator::{Progress, RowGatherer};
 use crate::sink::thread::Unsettled;
 use crate::source::operator::QuarantineBatch;
@@ -33,7 +34,7 @@ enum Held {
 pub fn commit<'scope>(
     counts: StreamVec<'scope, Time, Count>,
     quarantined: StreamVec<'scope, Time, QuarantineBatch>,
-    live: StreamVec<'scope, Time, ResultRow>,
+    live: StreamVec<'scope, Time, LiveCount>,
     acknowledged: Vec<Progress<'scope>>,
     committer: CommitterHandle,
     first_open: Time,
@@ -49,7 +50,7 @@ pub fn commit<'scope>(
     let address = builder.operator_info().address;
     let mut counts = builder.new_input(counts, Exchange::new(|_: &Count| 0));
     let mut quarantined = builder.new_input(quarantined, Exchange::new(|_: &QuarantineBatch| 0));
-    let mut live = builder.new_input(live, Exchange::new(|_: &ResultRow| 0));
+    let mut live = builder.new_input(live, Exchange::new(|_: &LiveCount| 0));
     let (output, progress) = builder.new_output::<Vec<()>>();
     let _output = OutputBuilder::<_, CapacityContainerBuilder<Vec<()>>>::from(output);
     let is_committer = worker.index() == 0;
@@ -91,8 +92,8 @@ pub fn commit<'scope>(
             });
             live.for_each(|_capability, rows| {
                 // The committer has the final row of a closed window: none that is not may follow it.
-                let is_open = |row: &ResultRow| Time::from(Window::ordinal(row.window)) >= closed;
-                let rows: Vec<_> = rows.drain(..).filter(is_open).collect();
+                let is_open = |count: &LiveCount| Time::from(count.window.ordinal()) >= closed;
+                let rows: Vec<_> = rows.drain(..).filter(is_open).map(ResultRow::from).collect();
                 if !rows.is_empty() {
                     committer.write_live(rows);
                 }

@@ -13,6 +13,7 @@ use timely::dataflow::operators::{Capability, Operator};
 
 use super::thread::{SinkHandle, Unsettled};
 use crate::distinct::Time;
+use crate::live::LiveCount;
 use crate::views::Count;
 
 /// A stream that carries nothing but progress.
@@ -107,7 +108,7 @@ pub fn write_rows<'scope>(
 
 /// Hands the counts of open windows to a sink that every worker writes to, once per interval.
 pub fn write_live<'scope>(
-    rows: StreamVec<'scope, Time, ResultRow>,
+    rows: StreamVec<'scope, Time, LiveCount>,
     sink: &SinkHandle,
     interval: Duration,
     max_rows: usize,
@@ -121,7 +122,7 @@ pub fn write_live<'scope>(
         let mut last_written = Instant::now();
         move |(input, frontier), _output| {
             input.for_each(|_capability, rows| {
-                latest.extend(rows.drain(..).map(|row| ((row.window, row.product_id.clone()), row)));
+                latest.extend(rows.drain(..).map(|row| ((row.window, row.product_id.clone()), ResultRow::from(row))));
             });
             // A window that has closed gets final rows.
             latest.retain(|(window, _), _| frontier.less_equal(&Time::from(window.ordinal())));

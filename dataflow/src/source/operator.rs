@@ -293,12 +293,13 @@ impl<R: PartitionReader> Source<R> {
         }
         let records_taken = taken.records();
         if !taken.quarantined.is_empty() {
-            let bytes = taken.quarantined.iter().map(Quarantined::bytes).sum();
-            control.sent(self.worker, bytes);
-            let origin = u32::try_from(self.worker).unwrap_or(u32::MAX);
-            let batch = QuarantineBatch { origin, bytes, records: taken.quarantined, markers: Vec::new() };
-            quarantined.session(quarantined_capability).give(batch);
+            // With the marker that lies behind them: a commit has both or neither, so none is forwarded twice.
+            let first_needed = first_needed(control.committed(), self.settings.rules.horizon_windows());
+            let reading = &mut self.readings[index];
+            let marker = if self.shared.sends_markers { reading.take_marker(true, first_needed) } else { None };
+            self.send_quarantined(quarantined_capability, quarantined, taken.quarantined, marker.into_iter().collect());
         }
+        let Shared { control, partitions, .. } = &self.shared;
         let reading = &self.readings[index];
         let mut must_wake = partitions.advance(&reading.partition, reading.watermark(), reading.classifier.span());
         if progress == Progress::Finished {
@@ -357,13 +358,22 @@ impl<R: PartitionReader> Source<R> {
         let first_needed = first_needed(self.shared.control.committed(), self.settings.rules.horizon_windows());
         let markers: Vec<_> =
             self.readings.iter_mut().filter_map(|reading| reading.take_marker(is_due, first_needed)).collect();
-        if markers.is_empty() {
-            return;
+        if !markers.is_empty() {
+            self.send_quarantined(capability, quarantined, Vec::new(), markers);
         }
-        let bytes = markers.iter().map(Marker::bytes).sum();
+    }
+
+    fn send_quarantined(
+        &self,
+        capability: &Capability<Time>,
+        quarantined: &mut Session<'_, QuarantineBatch>,
+        records: Vec<Quarantined>,
+        markers: Vec<Marker>,
+    ) {
+        let bytes = records.iter().map(Quarantined::bytes).chain(markers.iter().map(Marker::bytes)).sum();
         self.shared.control.sent(self.worker, bytes);
         let origin = u32::try_from(self.worker).unwrap_or(u32::MAX);
-        quarantined.session(capability).give(QuarantineBatch { origin, bytes, records: Vec::new(), markers });
+        quarantined.session(capability).give(QuarantineBatch { origin, bytes, records, markers });
     }
 }
 

@@ -1,0 +1,155 @@
+//! A real Kafka in a folder of its own, which can be stopped, killed and started again.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::metadata::MetadataTopic;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use tokio::runtime::Handle;
+
+use crate::{Trouble, processes};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kafka/kafka");
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often the broker looks for transactions that timed out: often, for a test does not wait ten seconds.
+const CLEANUP: &str = "transaction.abort.timed.out.transaction.cleanup.interval.ms=500";
+
+/// The broker. It ends with this process, however that ends: its script watches the process.
+pub(crate) struct Broker {
+    folder: PathBuf,
+    /// Where it is reached.
+    pub(crate) bootstrap: String,
+    /// The listener behind the proxy, and the proxy's address, which that listener advertises.
+    pub(crate) proxied: SocketAddr,
+    advertised: SocketAddr,
+    runtime: Handle,
+}
+
+impl Broker {
+    /// Starts a broker on the folder, whose clients that come through `advertised` stay there.
+    pub(crate) fn start(folder: PathBuf, advertised: SocketAddr, runtime: Handle) -> Result<Self, Trouble> {
+        let watcher = ["--watch-pid".to_owned(), std::process::id().to_string()];
+        let bootstrap = start(&folder, advertised, &watcher)?;
+        let proxied = fs::read_to_string(folder.join("proxied"))?.trim().parse()?;
+        Ok(Broker { folder, bootstrap, proxied, advertised, runtime })
+    }
+
+    /// Ends the broker in order.
+    pub(crate) fn stop(&self) -> Result<(), Trouble> {
+        script(&["stop"], &self.folder, &[]).map(drop)
+    }
+
+    /// Ends the broker at once.
+    pub(crate) fn kill(&self) -> Result<(), Trouble> {
+        let pid: u32 = fs::read_to_string(self.folder.join("pid"))?.trim().parse()?;
+        processes::signal(pid, "KILL");
+        // The script removes the folder's note of the process once it is gone.
+        self.stop()
+    }
+
+    /// Starts the broker again, on what it left behind.
+    pub(crate) fn start_again(&self) -> Result<(), Trouble> {
+        let bootstrap = start(&self.folder, self.advertised, &[])?;
+        let proxied: SocketAddr = fs::read_to_string(self.folder.join("proxied"))?.trim().parse()?;
+        if bootstrap != self.bootstrap || proxied != self.proxied {
+            return Err(format!("the broker came back at {bootstrap}, not at {}; run again", self.bootstrap).into());
+        }
+        Ok(())
+    }
+
+    /// Copies the broker's log into a folder that is kept.
+    pub(crate) fn keep_log(&self, folder: &Path) {
+        for name in ["server.log", "server.log.1"] {
+            let _ = fs::copy(self.folder.join(name), folder.join(format!("kafka-{name}")));
+        }
+    }
+
+    /// A client configuration that knows the broker and nothing else.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "500");
+        config
+    }
+
+    /// Creates topics: name and number of partitions.
+    pub(crate) fn create_topics(&self, names: &[(&str, u32)]) -> Result<(), Trouble> {
+        let topics: Vec<_> = names
+            .iter()
+            .map(|(name, partitions)| NewTopic::new(name, partitions.cast_signed(), TopicReplication::Fixed(1)))
+            .collect();
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        for result in self.runtime.block_on(admin.create_topics(&topics, &options()))? {
+            result.map_err(|(topic, code)| format!("the broker does not create topic {topic}: {code}"))?;
+        }
+        names.iter().try_for_each(|(name, partitions)| self.wait_for(name, *partitions))
+    }
+
+    /// Gives a topic more partitions.
+    pub(crate) fn add_partitions(&self, topic: &str, partitions: u32) -> Result<(), Trouble> {
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        let more = [NewPartitions::new(topic, partitions as usize)];
+        for result in self.runtime.block_on(admin.create_partitions(&more, &options()))? {
+            result.map_err(|(topic, code)| format!("the broker does not extend topic {topic}: {code}"))?;
+        }
+        self.wait_for(topic, partitions)
+    }
+
+    /// Waits until the broker tells its clients of a topic: a moment after it said that it has created it.
+    fn wait_for(&self, topic: &str, partitions: u32) -> Result<(), Trouble> {
+        let client: BaseConsumer = self.client().create()?;
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let metadata = client.fetch_metadata(Some(topic), PATIENCE)?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
+            let has_leaders =
+                |found: &MetadataTopic| found.partitions().iter().all(|partition| partition.leader() >= 0);
+            if found.is_some_and(|found| found.partitions().len() == partitions as usize && has_leaders(found)) {
+                return Ok(());
+            }
+            // Nothing to be told of: the client's events are waited for instead of the clock.
+            let _ = client.poll(Duration::from_millis(20));
+        }
+        Err(format!("topic {topic} does not appear with {partitions} partitions").into())
+    }
+
+    /// Writes records: partition, key and value. Returns when all of them are acknowledged.
+    pub(crate) fn send(&self, topic: &str, records: &[(u32, String, String)]) -> Result<(), Trouble> {
+        let producer: BaseProducer = self.client().set("enable.idempotence", "true").create()?;
+        for (partition, key, value) in records {
+            let record = BaseRecord::to(topic).partition(partition.cast_signed()).key(key).payload(value);
+            producer.send(record).map_err(|(error, _)| error)?;
+        }
+        Ok(producer.flush(PATIENCE)?)
+    }
+}
+
+fn options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
+}
+
+fn start(folder: &Path, advertised: SocketAddr, more: &[String]) -> Result<String, Trouble> {
+    let advertised = advertised.to_string();
+    script(&["start", "--advertise", &advertised, "--config", CLEANUP], folder, more)
+}
+
+fn script(arguments: &[&str], folder: &Path, more: &[String]) -> Result<String, Trouble> {
+    let output = Command::new(SCRIPT)
+        .args(arguments)
+        .arg("--dir")
+        .arg(folder)
+        .args(more)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run {SCRIPT}: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

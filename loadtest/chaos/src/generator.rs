@@ -1,0 +1,99 @@
+//! `dataflow generate` as a child process, and its answer key.
+
+use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use schemas::{EventTime, ResultRow};
+
+use crate::{Trouble, processes};
+
+/// Noon of a day long past: event time runs ahead of nothing, and the same seed gives the same bytes.
+pub(crate) const START: &str = "2024-01-01T12:00:00Z";
+const MINUTE_MILLIS: i64 = 60_000;
+
+/// What is generated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// For how long.
+    pub(crate) seconds: u64,
+    /// Records per second.
+    pub(crate) rate: u64,
+    /// Event time per time on the wall.
+    pub(crate) speed: u64,
+    /// Partitions.
+    pub(crate) partitions: u32,
+    /// By which part each partition is smaller than the one before.
+    pub(crate) skew: f64,
+}
+
+impl Default for Shape {
+    /// A window closes each second.
+    fn default() -> Self {
+        Shape { seconds: 15, rate: 1500, speed: 60, partitions: 4, skew: 0.0 }
+    }
+}
+
+impl Shape {
+    /// A time at which every generated window is over, for the events that close the last ones.
+    pub(crate) fn closing_millis(&self) -> i64 {
+        let start = EventTime::parse(START.as_bytes()).map_or(0, EventTime::millis);
+        start + (self.seconds * self.speed * 1000).cast_signed() + 3 * MINUTE_MILLIS
+    }
+}
+
+/// A generator that runs, or has ended.
+pub(crate) struct Generator {
+    /// What it makes.
+    pub(crate) shape: Shape,
+    child: Child,
+    answers: PathBuf,
+}
+
+impl Generator {
+    /// Starts to write into a topic.
+    pub(crate) fn start(
+        program: &Path,
+        shape: Shape,
+        seed: u64,
+        bootstrap: &str,
+        topic: &str,
+        folder: &Path,
+    ) -> Result<Self, Trouble> {
+        let answers = folder.join("answers.ndjson");
+        let child = Command::new(program)
+            .args(["generate", "--to", "kafka", "--kafka-bootstrap-servers", bootstrap, "--topic", topic])
+            .args(["--start", START, "--seed", &seed.to_string(), "--rate", &shape.rate.to_string()])
+            .args(["--events", &(shape.rate * shape.seconds).to_string(), "--speed", &shape.speed.to_string()])
+            .args(["--partitions", &shape.partitions.to_string(), "--partition-skew", &shape.skew.to_string()])
+            .args(["--products", "60", "--users", "800", "--late-share", "0.02", "--malformed-share", "0.02"])
+            .arg("--answers")
+            .arg(&answers)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(folder.join("generate.log"))?)
+            .process_group(0)
+            .spawn()?;
+        processes::register(child.id());
+        Ok(Generator { shape, child, answers })
+    }
+
+    /// How it ended; `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Trouble> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// The rows that the job has to write, once the generator has ended.
+    pub(crate) fn answers(&self) -> Result<Vec<ResultRow>, Trouble> {
+        fs::read_to_string(&self.answers)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    }
+}
+
+impl Drop for Generator {
+    fn drop(&mut self) {
+        // A scenario that failed leaves it running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,23 @@
+//! `kill -9`, at moments of which the job knows nothing: while it starts, replays, counts and commits.
+
+use crate::Trouble;
+use crate::generator::Shape;
+use crate::stage::Stage;
+
+/// From soon after the start, before the first commit, to when all is calm.
+const FROM_SECONDS: f64 = 0.3;
+const TO_SECONDS: f64 = 6.0;
+
+pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {
+    let cycles = stage.suite.args.cycles();
+    let generator = stage.generate(Shape { seconds: u64::from(cycles) * 7 / 2 + 3, ..Shape::default() })?;
+    let mut jobs = stage.supervise(stage.plan())?;
+    for cycle in 1..=cycles {
+        let after = stage.seconds(FROM_SECONDS, TO_SECONDS);
+        stage.say(&format!("kill {cycle} of {cycles}, {:.2} s after the start", after.as_secs_f64()));
+        jobs.run_for(after, &mut stage.tally)?;
+        jobs.kill(&mut stage.tally)?;
+        jobs.start_again()?;
+    }
+    stage.finish(generator, jobs)
+}
