@@ -246,7 +246,7 @@ struct Pair {
 }
 
 impl UniqueUsers {
-    /// Nobody so far. `keeps_news`: whether [`take_news`](Self::take_news) will be called.
+    /// Nobody so far. `keeps_news`: whether it will be asked which products have grown.
     #[must_use]
     pub fn new(keeps_news: bool) -> Self {
         UniqueUsers { news: keeps_news.then(News::default), ..UniqueUsers::default() }

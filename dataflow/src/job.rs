@@ -13,7 +13,7 @@ use timely::worker::Worker;
 use crate::cluster::news::share_news;
 use crate::cluster::{self, Links};
 use crate::commit::begin::Start;
-use crate::commit::committer::{CommitterHandle, CommitterThread, Destination, Resume};
+use crate::commit::committer::{Committer, CommitterHandle, CommitterThread, Destination, Resume};
 use crate::commit::home::Home;
 use crate::commit::ledger::{Identity, Ledger};
 use crate::commit::operator::commit;
@@ -94,6 +94,8 @@ pub struct Plan {
     pub live: Option<LivePlan>,
     /// The connections to the other processes.
     pub links: Links,
+    /// When the program was started, to tell how long it took to recover.
+    pub started: Instant,
 }
 
 impl Plan {
@@ -101,7 +103,15 @@ impl Plan {
     #[must_use]
     pub fn new(source: SourceSettings, sinks: Vec<SinkPlan>) -> Self {
         let keeps_quarantined = sinks.iter().any(|sink| sink.keeps_quarantined);
-        Plan { source, sinks, keeps_quarantined, resume: None, live: None, links: Links::none() }
+        Plan {
+            source,
+            sinks,
+            keeps_quarantined,
+            resume: None,
+            live: None,
+            links: Links::none(),
+            started: Instant::now(),
+        }
     }
 }
 
@@ -149,7 +159,7 @@ impl Job {
     /// # Errors
     /// The first failure of a source, a sink or a worker.
     pub fn run_plan<I: Inputs>(&self, inputs: I, plan: Plan) -> Result<(), Error> {
-        let Plan { source, sinks, keeps_quarantined, resume, live, links } = plan;
+        let Plan { source, sinks, keeps_quarantined, resume, live, links, started } = plan;
         if resume.is_some() {
             self.control.set_resumable();
         }
@@ -161,7 +171,7 @@ impl Job {
             keeps_quarantined,
             sends_markers: self.control.is_resumable(),
             live,
-            started: Instant::now(),
+            started,
             outputs: Mutex::new(Outputs { sinks, resume, threads: Vec::new(), committer: None }),
             prepared: Mutex::default(),
         });
@@ -388,7 +398,7 @@ impl Outputs {
             return Err(failure.clone());
         }
         sinks.into_iter().try_for_each(Sink::finish)?;
-        committer.map_or(Ok(()), |committer| committer.finish())
+        committer.map_or(Ok(()), Committer::finish)
     }
 }
 

@@ -292,9 +292,9 @@ impl Partitions {
     }
 
     /// Takes note of how far a partition is that another process reads.
-    pub fn hear(&self, news: PartitionNews) {
+    pub fn hear(&self, news: &PartitionNews) {
         self.ensure(news.id, &news.source);
-        self.get(news.id).hear(&news);
+        self.get(news.id).hear(news);
     }
 
     /// The times of the earliest and the latest event read, for other processes.

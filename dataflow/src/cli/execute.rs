@@ -145,6 +145,7 @@ impl Launch<'_> {
             resume: resume_plan,
             live: self.run.filter(|_| !self.is_bounded).and_then(live_plan),
             links,
+            started,
         };
         let result = job.run_plan(source.partitions, plan);
         drop(display);

@@ -25,7 +25,7 @@ pub(super) enum Partitions {
     /// Files and standard input.
     Ready(Ready<Reader>),
     /// A topic.
-    Kafka(KafkaInputs),
+    Kafka(Box<KafkaInputs>),
 }
 
 impl Inputs for Partitions {
@@ -34,7 +34,7 @@ impl Inputs for Partitions {
     fn open(&self, begins: Vec<(PartitionId, Begin)>) -> Result<Vec<Opened<Reader>>, Error> {
         match self {
             Partitions::Ready(ready) => ready.open(begins),
-            Partitions::Kafka(topic) => Inputs::open(topic, begins),
+            Partitions::Kafka(topic) => Inputs::open(&**topic, begins),
         }
     }
 
@@ -76,7 +76,7 @@ pub(super) fn open(args: &JobArgs, is_bounded: bool) -> Result<Source, Error> {
             check_input_topic(&args.topics.input_topic)?;
             let topic = KafkaInputs::describe(&args.kafka, &args.topics.input_topic, is_bounded)?;
             let names = vec![topic.topic().to_owned(); topic.partitions() as usize];
-            Ok(Source { extent: topic.extent(), names, partitions: Partitions::Kafka(topic) })
+            Ok(Source { extent: topic.extent(), names, partitions: Partitions::Kafka(Box::new(topic)) })
         }
     }
 }

@@ -58,7 +58,7 @@ pub fn share_news(worker: &mut Worker, control: &Arc<Control>, partitions: &Arc<
             for WorkerNews { worker, in_flight_bytes, rests_at, has_settled } in news.workers {
                 control.hear(worker, in_flight_bytes, rests_at, has_settled);
             }
-            for partition in news.partitions {
+            for partition in &news.partitions {
                 partitions.hear(partition);
             }
             partitions.hear_events(news.events_millis);

@@ -45,7 +45,7 @@ fn read_all(pipe: &mut impl Read) -> Vec<u8> {
 ///
 /// # Panics
 /// When the limit passes first; the child is killed.
-pub(crate) fn wait(child: &mut Child, limit: Duration) -> std::process::ExitStatus {
+pub(crate) fn wait(child: &mut Child, limit: Duration) -> process::ExitStatus {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
