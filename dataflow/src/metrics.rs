@@ -199,7 +199,7 @@ impl Collector for JobCollector {
         self.rejected(&mut encoder)?;
         let (name, help) = ("partition_idle", "Whether the partition is known to have nothing to read.");
         let mut idle = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        for partition in self.partitions.all() {
+        for partition in self.own_partitions() {
             let value = i64::from(partition.is_idle());
             ConstGauge::new(value).encode(idle.encode_family(&[("partition", partition.id.0)])?)?;
         }
@@ -216,13 +216,13 @@ impl Collector for JobCollector {
             None,
             MetricType::Gauge,
         )?;
-        for partition in self.partitions.all() {
+        for partition in self.own_partitions() {
             let value = i64::try_from(partition.lag()).unwrap_or(i64::MAX);
             ConstGauge::new(value).encode(lag.encode_family(&[("partition", partition.id.0)])?)?;
         }
         let (name, help) = ("in_flight", "Bytes of records read but not yet taken in.");
         let mut in_flight = encoder.encode_descriptor(name, help, Some(&Unit::Bytes), MetricType::Gauge)?;
-        for worker in 0..self.control.workers() {
+        for worker in self.control.local() {
             let value = i64::try_from(self.control.in_flight_bytes(worker)).unwrap_or(i64::MAX);
             ConstGauge::new(value).encode(in_flight.encode_family(&[("worker", worker)])?)?;
         }
@@ -231,6 +231,14 @@ impl Collector for JobCollector {
 }
 
 impl JobCollector {
+    /// Those that this process reads: others tell of theirs.
+    fn own_partitions(&self) -> impl Iterator<Item = Arc<Partition>> {
+        let is_own = |partition: &Arc<Partition>| {
+            self.control.is_local(partition.id.0 as usize % self.control.workers())
+        };
+        self.partitions.all().into_iter().filter(is_own)
+    }
+
     fn counter(
         &self,
         encoder: &mut DescriptorEncoder<'_>,
@@ -239,7 +247,7 @@ impl JobCollector {
         value: impl Fn(&Partition) -> &AtomicU64,
     ) -> Result<(), fmt::Error> {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-        for partition in self.partitions.all() {
+        for partition in self.own_partitions() {
             let labels = [("partition", partition.id.0)];
             ConstCounter::new(value(&partition).load(Ordering::Relaxed)).encode(family.encode_family(&labels)?)?;
         }
@@ -249,7 +257,7 @@ impl JobCollector {
     fn rejected(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Records that are no valid events.";
         let mut family = encoder.encode_descriptor("records_rejected", help, None, MetricType::Counter)?;
-        for partition in self.partitions.all() {
+        for partition in self.own_partitions() {
             for reason in Reason::ALL {
                 let labels = [("partition", partition.id.0.to_string()), ("reason", reason.code().to_owned())];
                 ConstCounter::new(partition.rejected(reason)).encode(family.encode_family(&labels)?)?;
@@ -261,7 +269,7 @@ impl JobCollector {
     fn watermarks(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let (name, help) = ("partition_watermark_timestamp", "Event time up to which a partition is complete.");
         let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
-        for partition in self.partitions.all() {
+        for partition in self.own_partitions() {
             let Some(seconds) = seconds(partition.event_watermark()) else { continue };
             ConstGauge::new(seconds).encode(family.encode_family(&[("partition", partition.id.0)])?)?;
         }

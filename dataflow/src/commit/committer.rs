@@ -28,8 +28,12 @@ use crate::sink::thread::Receipt;
 /// All records are written again after this time, although nothing has changed: those of a group without members expire
 /// 7 days after they were written, by default.
 const REFRESH: Duration = Duration::from_secs(600);
+/// How often the home of the records is looked after.
+const TEND_EVERY: Duration = Duration::from_secs(1);
 /// A commit does not wait for its time when so much is waiting for it.
-const MAX_WAITING_RECORDS: usize = 20_000;
+const MAX_WAITING_BYTES: usize = 8 << 20;
+/// About what a row takes.
+const ROW_BYTES: usize = 128;
 /// How often, and for how long, an aborted commit is tried again.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -166,7 +170,7 @@ pub struct Committer {
 struct Waiting {
     outputs: Vec<Output>,
     receipts: Vec<Receipt>,
-    records: usize,
+    bytes: usize,
     closed: Option<Time>,
     since: Option<Instant>,
 }
@@ -177,18 +181,17 @@ impl Committer {
     /// # Errors
     /// When completing fails.
     pub fn finish(self) -> Result<(), Error> {
-        self.destinations.into_iter().try_for_each(|destination| destination.sink.finish())?;
-        self.resume.map_or(Ok(()), |resume| resume.home.close())
+        self.destinations.into_iter().try_for_each(|destination| destination.sink.finish())
     }
 
     fn run(&mut self, commands: &Receiver<Command>) -> Result<(), Error> {
-        let mut refreshed = Instant::now();
+        let (mut refreshed, mut tended) = (Instant::now(), Instant::now());
         loop {
             let is_over = match commands.recv_timeout(self.patience()) {
                 Ok(command) => {
                     self.take(command);
                     // Whatever else is there goes into the same commit.
-                    while self.waiting.records < MAX_WAITING_RECORDS
+                    while self.waiting.bytes < MAX_WAITING_BYTES
                         && let Ok(command) = commands.try_recv()
                     {
                         self.take(command);
@@ -200,6 +203,10 @@ impl Committer {
             };
             if self.control.failure().is_some() {
                 return Ok(());
+            }
+            if tended.elapsed() >= TEND_EVERY {
+                tended = Instant::now();
+                self.resume.iter_mut().try_for_each(|resume| resume.home.tend())?;
             }
             if refreshed.elapsed() >= REFRESH {
                 refreshed = Instant::now();
@@ -220,21 +227,21 @@ impl Committer {
         waiting.since.get_or_insert_with(Instant::now);
         match command {
             Command::Rows(rows, receipt) => {
-                waiting.records += rows.len();
+                waiting.bytes += rows.len() * ROW_BYTES;
                 let revision = rows.iter().map(|row| row.revision).max().unwrap_or(0);
                 self.resume.iter_mut().for_each(|resume| resume.ledger.note_revision(revision));
                 waiting.outputs.push(Output::Rows(rows));
                 waiting.receipts.push(receipt);
             }
             Command::Live(rows) => {
-                waiting.records += rows.len();
+                waiting.bytes += rows.len() * ROW_BYTES;
                 waiting.outputs.push(Output::Live(rows));
             }
             Command::Quarantined(records, markers, receipt) => {
-                waiting.records += records.len();
-                markers
-                    .into_iter()
-                    .for_each(|marker| self.resume.iter_mut().for_each(|r| r.ledger.take(marker.clone())));
+                waiting.bytes += records.iter().map(Quarantined::bytes).sum::<usize>();
+                if let Some(resume) = &mut self.resume {
+                    markers.into_iter().for_each(|marker| resume.ledger.take(marker));
+                }
                 if !records.is_empty() {
                     waiting.outputs.push(Output::Quarantined(records));
                 }
@@ -247,8 +254,8 @@ impl Committer {
     /// How long to wait for more.
     fn patience(&self) -> Duration {
         match (&self.resume, self.waiting.since) {
-            (Some(resume), Some(since)) => resume.interval.saturating_sub(since.elapsed()),
-            _ => REFRESH,
+            (Some(resume), Some(since)) => resume.interval.saturating_sub(since.elapsed()).min(TEND_EVERY),
+            _ => TEND_EVERY,
         }
     }
 
@@ -257,7 +264,7 @@ impl Committer {
         let Some(resume) = &self.resume else { return true };
         self.waiting.closed.is_some()
             || self.control.is_stopping()
-            || self.waiting.records >= MAX_WAITING_RECORDS
+            || self.waiting.bytes >= MAX_WAITING_BYTES
             || since.elapsed() >= resume.interval
     }
 

@@ -56,11 +56,11 @@ pub trait Home: Send {
     /// Whether output is written together with the records. What is not must be durable before.
     fn takes_output(&self) -> bool;
 
-    /// Completes what is open at the end of the job.
+    /// Called about once a second, also where there is nothing to commit.
     ///
     /// # Errors
-    /// When that fails.
-    fn close(self: Box<Self>) -> Result<(), Error> {
+    /// When the records are no longer safe here.
+    fn tend(&mut self) -> Result<(), Error> {
         Ok(())
     }
 }

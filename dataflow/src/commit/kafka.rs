@@ -21,6 +21,8 @@ use crate::sink::kafka::KafkaOutput;
 /// other one takes its place first, and writes its name after.
 const LOOK_FOR_SUCCESSOR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How often the group is looked at for members: one that joins while the job runs would overwrite its records.
+const LOOK_FOR_MEMBERS: Duration = Duration::from_secs(60);
 
 /// Where a group begins that has no records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +127,7 @@ pub struct KafkaHome {
     transactions: Option<Transactions>,
     epoch: u64,
     partitions: u32,
+    looked_for_members: Option<Instant>,
 }
 
 impl KafkaHome {
@@ -139,6 +142,7 @@ impl KafkaHome {
             transactions: None,
             epoch: 0,
             partitions: 0,
+            looked_for_members: None,
         }
     }
 
@@ -204,6 +208,7 @@ impl Home for KafkaHome {
             }
         }
         self.transactions = Some(transactions);
+        self.looked_for_members = Some(Instant::now());
         Ok(start)
     }
 
@@ -228,6 +233,20 @@ impl Home for KafkaHome {
             self.partitions = self.partitions.max(commits.iter().map(|c| c.partition.0 + 1).max().unwrap_or(0));
         }
         written
+    }
+
+    fn tend(&mut self) -> Result<(), Error> {
+        let Some(transactions) = &self.transactions else { return Ok(()) };
+        transactions.serve();
+        if self.looked_for_members.is_some_and(|looked| looked.elapsed() < LOOK_FOR_MEMBERS) {
+            return Ok(());
+        }
+        self.looked_for_members = Some(Instant::now());
+        match transactions.group().refuse_members() {
+            // A broker that does not answer now says nothing of members.
+            Err(Error::Unavailable(_)) => Ok(()),
+            answer => answer,
+        }
     }
 
     fn takes_output(&self) -> bool {

@@ -5,7 +5,7 @@
 //! [resume record](record) of each partition. Readers tell how far they are by [markers](marker), which follow the
 //! records that they have sent; the [committer] turns the latest marker of each partition into a record and commits it
 //! with the output that it stands for, in the [home] of the records: a [Kafka group](kafka), in one transaction with the
-//! output, or a [file].
+//! output, or a [file](mod@file).
 //!
 //! `docs/concepts/exactly-once.md` explains the protocol and why it holds.
 

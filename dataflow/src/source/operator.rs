@@ -212,8 +212,12 @@ impl<R: PartitionReader> Source<R> {
             }
         };
         self.look_for_idle();
-        if self.shared.control.in_flight_bytes(self.worker) == 0 && self.shared.partitions.have_caught_up() {
-            self.shared.control.settle(self.worker);
+        let control = &self.shared.control;
+        if !control.has_worker_settled(self.worker)
+            && control.in_flight_bytes(self.worker) == 0
+            && self.shared.partitions.have_caught_up()
+        {
+            control.settle(self.worker);
         }
         self.capabilities = self.advance(capabilities, quarantined);
         if self.capabilities.is_none() {

@@ -135,7 +135,10 @@ impl<R: PartitionReader> Reading<R> {
             return false;
         }
         if !self.partition.is_proven_empty(self.position.0, since) {
-            self.partition.want_proof();
+            // Where there is something to read it need not be asked.
+            if self.position.0 >= self.partition.end.load(Ordering::Relaxed) {
+                self.partition.want_proof();
+            }
             return false;
         }
         self.partition.set_idle(true);
