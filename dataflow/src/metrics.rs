@@ -233,9 +233,8 @@ impl Collector for JobCollector {
 impl JobCollector {
     /// Those that this process reads: others tell of theirs.
     fn own_partitions(&self) -> impl Iterator<Item = Arc<Partition>> {
-        let is_own = |partition: &Arc<Partition>| {
-            self.control.is_local(partition.id.0 as usize % self.control.workers())
-        };
+        let is_own =
+            |partition: &Arc<Partition>| self.control.is_local(partition.id.0 as usize % self.control.workers());
         self.partitions.all().into_iter().filter(is_own)
     }
 

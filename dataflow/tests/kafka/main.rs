@@ -8,6 +8,7 @@ mod dynamo;
 mod failures;
 mod harness;
 mod program;
+mod records;
 mod replay;
 mod run;
 mod security;
