@@ -39,11 +39,11 @@ const MAX_ATTEMPTS: u32 = 5;
 
 /// What the committer is given, in order.
 enum Command {
-    Rows(Vec<ResultRow>, Receipt),
+    /// All rows before a time that were not given yet. Every row of an earlier window was given, and is durable in every
+    /// other sink. One command, so that a commit has the rows and the word that they are durable, or neither.
+    Closed(Time, Vec<(Vec<ResultRow>, Receipt)>),
     Live(Vec<ResultRow>),
     Quarantined(Vec<Quarantined>, Vec<Marker>, Receipt),
-    /// Every row of an earlier window was given, and is durable in every other sink.
-    Closed(Time),
 }
 
 /// Resume records: where they live and what they are made of.
@@ -84,10 +84,11 @@ pub struct CommitterHandle {
 }
 
 impl CommitterHandle {
-    /// Gives the final rows of one time.
-    pub fn write_rows(&self, rows: Vec<ResultRow>, receipt: Receipt) {
-        self.control.handed_to_sink();
-        self.send(Command::Rows(rows, receipt));
+    /// Gives the final rows of all times before `first_open` that it was not given yet, in order. In every other sink
+    /// they are durable.
+    pub fn close(&self, first_open: Time, rows: Vec<(Vec<ResultRow>, Receipt)>) {
+        rows.iter().for_each(|_| self.control.handed_to_sink());
+        self.send(Command::Closed(first_open, rows));
     }
 
     /// Gives rows of open windows.
@@ -99,11 +100,6 @@ impl CommitterHandle {
     pub fn write_quarantined(&self, records: Vec<Quarantined>, markers: Vec<Marker>, receipt: Receipt) {
         self.control.handed_to_sink();
         self.send(Command::Quarantined(records, markers, receipt));
-    }
-
-    /// Every row before `first_open` was given, and is durable in every other sink.
-    pub fn close(&self, first_open: Time) {
-        self.send(Command::Closed(first_open));
     }
 
     fn send(&self, command: Command) {
@@ -226,12 +222,15 @@ impl Committer {
         let waiting = &mut self.waiting;
         waiting.since.get_or_insert_with(Instant::now);
         match command {
-            Command::Rows(rows, receipt) => {
-                waiting.bytes += rows.len() * ROW_BYTES;
-                let revision = rows.iter().map(|row| row.revision).max().unwrap_or(0);
-                self.resume.iter_mut().for_each(|resume| resume.ledger.note_revision(revision));
-                waiting.outputs.push(Output::Rows(rows));
-                waiting.receipts.push(receipt);
+            Command::Closed(first_open, times) => {
+                waiting.closed = Some(first_open);
+                for (rows, receipt) in times {
+                    waiting.bytes += rows.len() * ROW_BYTES;
+                    let revision = rows.iter().map(|row| row.revision).max().unwrap_or(0);
+                    self.resume.iter_mut().for_each(|resume| resume.ledger.note_revision(revision));
+                    waiting.outputs.push(Output::Rows(rows));
+                    waiting.receipts.push(receipt);
+                }
             }
             Command::Live(rows) => {
                 waiting.bytes += rows.len() * ROW_BYTES;
@@ -247,7 +246,6 @@ impl Committer {
                 }
                 waiting.receipts.push(receipt);
             }
-            Command::Closed(first_open) => waiting.closed = Some(first_open),
         }
     }
 

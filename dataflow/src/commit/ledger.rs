@@ -82,12 +82,6 @@ impl Ledger {
         self.revision = self.revision.max(revision);
     }
 
-    /// Whether a commit would say anything new.
-    #[must_use]
-    pub fn has_changed(&self) -> bool {
-        !self.changed.is_empty()
-    }
-
     /// All records are to be written again.
     pub fn touch_all(&mut self) {
         self.changed.extend(self.markers.keys());

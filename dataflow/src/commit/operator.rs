@@ -68,14 +68,13 @@ pub fn commit<'scope>(
             // What the frontiers have passed was taken in by an earlier turn. What comes now lies behind it.
             let [of_counts, of_quarantined, ..] = frontiers else { return };
             let open = first_of(of_counts).min(first_of(of_quarantined));
-            for (capability, rows) in rows.take_before(open) {
-                for receipt in unsettled.hold(Held::Rows(capability), 1) {
-                    committer.write_rows(rows.clone(), receipt);
-                }
-            }
             if open > closed && is_committer {
                 closed = open;
-                committer.close(closed);
+                let mut times = Vec::new();
+                for (capability, rows) in rows.take_before(open) {
+                    times.extend(unsettled.hold(Held::Rows(capability), 1).next().map(|receipt| (rows, receipt)));
+                }
+                committer.close(closed, times);
             }
             counts.for_each(|capability, counts| {
                 rows.take(counts.drain(..), |time| capability.delayed(&time, 0));
