@@ -29,6 +29,10 @@ pub struct Control {
     is_resumable: AtomicBool,
     /// The first window whose rows are not known to be durable by the resume records.
     committed: AtomicU64,
+    /// Whether a stopping job has nothing left to finish, in any process.
+    is_over: AtomicBool,
+    /// Whether the other processes were told so.
+    has_told_over: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +66,8 @@ impl Control {
             unacknowledged: AtomicUsize::new(0),
             is_resumable: AtomicBool::new(false),
             committed: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
+            has_told_over: AtomicBool::new(false),
         }
     }
 
@@ -74,6 +80,27 @@ impl Control {
     #[must_use]
     pub fn is_resumable(&self) -> bool {
         self.is_resumable.load(Ordering::Acquire)
+    }
+
+    /// Notes that a stopping job has nothing left to finish. Who knows it leaves, and can tell nobody else any more.
+    pub fn set_over(&self) {
+        self.is_over.store(true, Ordering::Release);
+        self.nudge();
+    }
+
+    /// Whether a stopping job has nothing left to finish; `tell`: the other processes hear of it now.
+    pub fn is_over(&self, tell: bool) -> bool {
+        let is_over = self.is_over.load(Ordering::Acquire);
+        if is_over && tell {
+            self.has_told_over.store(true, Ordering::Release);
+        }
+        is_over
+    }
+
+    /// Whether the other processes were told that nothing is left to finish.
+    #[must_use]
+    pub fn has_told_over(&self) -> bool {
+        self.has_told_over.load(Ordering::Acquire)
     }
 
     /// Notes that the rows of every window before `first_open` are durable, and recorded so.
@@ -166,6 +193,9 @@ impl Control {
     pub fn may_leave(&self, acknowledged: u64) -> bool {
         if !self.is_stopping() || self.failure().is_some() {
             return self.failure().is_some();
+        }
+        if self.is_over(false) {
+            return true;
         }
         // Looked at first: a source that rests sends nothing more.
         let rests_at = self

@@ -10,7 +10,7 @@ use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::ToStream;
 use timely::worker::Worker;
 
-use crate::cluster::news::share_news;
+use crate::cluster::news::{share_news, tell_that_it_is_over};
 use crate::cluster::{self, Links};
 use crate::commit::begin::Start;
 use crate::commit::committer::{Committer, CommitterHandle, CommitterThread, Destination, Resume};
@@ -240,6 +240,9 @@ impl<I: Inputs> Process<I> {
                 control.nudge();
             }
         }
+        if !progress.done() {
+            tell_that_it_is_over(worker, control);
+        }
         Ok(())
     }
 
@@ -289,10 +292,10 @@ impl<I: Inputs> Process<I> {
             }
         }
         let resume = outputs.resume.take().filter(|_| is_first).map(|plan| {
-            if start.first_open > 0 {
-                tracing::info!("epoch {}, resuming at {}", start.epoch, start.closed_through());
-            } else {
-                tracing::info!("first start, epoch {}", start.epoch);
+            match (start.is_first, start.first_open) {
+                (true, _) => tracing::info!("first start, epoch {}", start.epoch),
+                (_, 0) => tracing::info!("epoch {}, resuming before the first window has closed", start.epoch),
+                _ => tracing::info!("epoch {}, resuming at {}", start.epoch, start.closed_through()),
             }
             metrics.commit.epoch.set(i64::try_from(start.epoch).unwrap_or(i64::MAX));
             Resume {

@@ -1,7 +1,7 @@
-//! Output files: complete or not there.
+//! Output files: complete or not there, or, of a job that goes on where it was, appended to.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,8 @@ use crate::error::Error;
 /// Standard output, a device or pipe, or a regular file that appears once it is complete.
 ///
 /// A regular file is written beside its destination and renamed over it by [`finish`](Output::finish); before that,
-/// whatever was there stays. A device or a pipe is written in place and never replaced.
+/// whatever was there stays. A device or a pipe is written in place and never replaced. A file that is
+/// [appended](Output::append) to grows with each flush.
 #[derive(Debug)]
 pub struct Output {
     name: String,
@@ -24,6 +25,7 @@ pub struct Output {
 enum Target {
     Stdout(BufWriter<io::Stdout>),
     InPlace(BufWriter<File>),
+    Appended(BufWriter<File>),
     Replaced { file: BufWriter<NamedTempFile>, path: PathBuf },
 }
 
@@ -39,8 +41,21 @@ impl Output {
     /// # Errors
     /// [`Error::Io`] when it cannot be created or written.
     pub fn create(path: &Path) -> Result<Self, Error> {
+        Self::open(path, false)
+    }
+
+    /// Opens `path` for writing; what a regular file holds stays, and what is written is durable with each
+    /// [`flush`](Self::flush). A line that a crash has cut off is removed: it was not durable, and is written again.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be created or written.
+    pub fn append(path: &Path) -> Result<Self, Error> {
+        Self::open(path, true)
+    }
+
+    fn open(path: &Path, appends: bool) -> Result<Self, Error> {
         let name = path.display().to_string();
-        let target = open(path).map_err(|error| write_error(&name, &error))?;
+        let target = open(path, appends).map_err(|error| write_error(&name, &error))?;
         Ok(Output { name, target })
     }
 
@@ -63,12 +78,15 @@ impl Output {
         written.and_then(|()| self.write(b"\n"))
     }
 
-    /// Passes everything to the operating system.
+    /// Passes everything to the operating system, and to the disk where the file is appended to.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let flushed = self.writer().flush();
+        let mut flushed = self.writer().flush();
+        if let Target::Appended(file) = &self.target {
+            flushed = flushed.and_then(|()| file.get_ref().sync_data());
+        }
         flushed.map_err(|error| write_error(&self.name, &error))
     }
 
@@ -85,7 +103,7 @@ impl Output {
     fn writer(&mut self) -> &mut dyn Write {
         match &mut self.target {
             Target::Stdout(stdout) => stdout,
-            Target::InPlace(file) => file,
+            Target::InPlace(file) | Target::Appended(file) => file,
             Target::Replaced { file, .. } => file,
         }
     }
@@ -99,7 +117,7 @@ fn replace(file: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
     File::open(folder_of(path))?.sync_all()
 }
 
-fn open(path: &Path) -> io::Result<Target> {
+fn open(path: &Path, appends: bool) -> io::Result<Target> {
     if let Some(stream) = standard_stream(path) {
         return Ok(Target::InPlace(BufWriter::new(stream?)));
     }
@@ -119,6 +137,12 @@ fn open(path: &Path) -> io::Result<Target> {
         // Such as /dev/fd/3: whoever opened the file behind it holds on to it, so it must not be replaced.
         return Ok(Target::InPlace(BufWriter::new(OpenOptions::new().append(true).open(path)?)));
     }
+    if appends {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        cut_torn_line(&mut file)?;
+        File::open(folder_of(&destination(path)?))?.sync_all()?;
+        return Ok(Target::Appended(BufWriter::new(file)));
+    }
     let path = destination(path)?;
     let folder = folder_of(&path);
     let mut builder = tempfile::Builder::new();
@@ -128,6 +152,26 @@ fn open(path: &Path) -> io::Result<Target> {
         file.as_file().set_permissions(existing.permissions())?;
     }
     Ok(Target::Replaced { file: BufWriter::with_capacity(256 << 10, file), path })
+}
+
+/// Removes what stands behind the last line end.
+fn cut_torn_line(file: &mut File) -> io::Result<()> {
+    const PIECE: u64 = 64 << 10;
+    let mut end = file.metadata()?.len();
+    let length = end;
+    let mut piece = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(PIECE);
+        file.seek(SeekFrom::Start(start))?;
+        piece.clear();
+        Read::by_ref(file).take(end - start).read_to_end(&mut piece)?;
+        if let Some(place) = memchr::memrchr(b'\n', &piece) {
+            end = start + place as u64 + 1;
+            break;
+        }
+        end = start;
+    }
+    if end < length { file.set_len(end) } else { Ok(()) }
 }
 
 /// The program's own standard output or error, with a place in it that is shared with all who write to it. Opened anew,

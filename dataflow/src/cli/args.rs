@@ -229,7 +229,7 @@ pub(super) struct JobArgs {
     pub(super) source: SourceSpec,
 
     /// Where final rows go: `stdout` (a line of JSON each), `ndjson:PATH` (the same in a file, which appears when the
-    /// job has ended well), `kafka`, `dynamodb` or `table` (the most viewed products of each window, for people).
+    /// job has ended well; a run of a topic appends to it), `kafka`, `dynamodb` or `table` (the most viewed products of each window, for people).
     /// Repeatable; in the variable separated by commas.
     #[arg(long = "sink", env = "FOOTFALL_SINKS", value_name = "SINK", value_delimiter = ',', default_value = "stdout")]
     pub(super) sinks: Vec<SinkSpec>,

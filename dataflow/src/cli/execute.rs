@@ -123,6 +123,9 @@ impl Launch<'_> {
             Some(run) if !self.is_bounded => Some(resume::plan(run, &settings.rules, &job.metrics)?),
             _ => None,
         };
+        if resume_plan.is_some() {
+            job.control.set_resumable();
+        }
         let in_transactions = resume_plan.as_ref().is_some_and(|plan| plan.home.takes_output());
         let sinks = sinks::open(args, self.mode, is_first, in_transactions, &job, runtime.handle())?;
         // From the moment that there are files to take back.

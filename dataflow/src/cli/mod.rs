@@ -40,8 +40,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Counts live: reads a Kafka topic from its beginning and follows it until it is stopped. Files and standard input
-    /// end by themselves.
+    /// Counts live: follows a Kafka topic until it is stopped, and goes on where it was when it is started again. Files
+    /// and standard input end by themselves.
     Run(Box<RunArgs>),
     /// Counts what is there already and ends: files, standard input, or a topic up to its present end.
     Replay(Box<ReplayArgs>),

@@ -9,6 +9,7 @@ use super::resume::identity;
 use crate::clock;
 use crate::commit::begin::{Begin, Expected, Start, resume};
 use crate::commit::file;
+use crate::commit::kafka::NEW_GROUP;
 use crate::commit::ledger::Identity;
 use crate::commit::record::ResumeRecord;
 use crate::error::Error;
@@ -107,8 +108,9 @@ pub(super) fn plan(args: &ResumeShowArgs) -> Result<(), Error> {
     let Found { home, committed, extents } = find(args)?;
     let Identity { settings, out_of_orderness_millis, .. } =
         identity(&args.input_topic, &args.rules.rules(&SourceSpec::Kafka));
+    let anew = if args.resume.is_some() { file::NEW_FILE } else { NEW_GROUP };
     let expected =
-        Expected { home: &home, topic: &args.input_topic, settings, out_of_orderness_millis, extents: &extents };
+        Expected { home: &home, anew, topic: &args.input_topic, settings, out_of_orderness_millis, extents: &extents };
     let Some(start) = resume(&committed, &expected, clock::now_millis())? else {
         let records: u64 = extents.iter().map(|extent| extent.end - extent.start).sum();
         return print(&format!(

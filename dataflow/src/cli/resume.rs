@@ -92,14 +92,19 @@ pub(super) fn settings_in_common(args: &JobArgs, run: Option<&RunArgs>, inputs: 
     let sinks: Vec<_> = args.sinks.iter().map(|sink| format!("{sink:?}")).collect();
     let mut settings = BTreeMap::from([
         ("--input-topic".to_owned(), args.topics.input_topic.clone()),
-        ("the number of partitions".to_owned(), inputs.len().to_string()),
+        ("--rejects".to_owned(), format!("{:?}", args.rejects)),
+        ("--late".to_owned(), format!("{:?}", args.late)),
         ("--sink".to_owned(), sinks.join(",")),
-        ("--event-types".to_owned(), args.rules.event_types.join(",")),
+        ("--event-types".to_owned(), format!("{:?}", args.rules.event_types)),
         ("--out-of-orderness".to_owned(), format!("{:?}", args.rules.out_of_orderness)),
         ("--allowed-lateness".to_owned(), format!("{:?}", args.rules.allowed_lateness)),
         ("--max-future-skew".to_owned(), format!("{:?}", args.rules.max_future_skew)),
         ("--max-partition-skew".to_owned(), args.max_partition_skew.to_string()),
     ]);
+    if args.source != SourceSpec::Kafka {
+        // Of a topic the first process tells how many it has.
+        settings.insert("the number of files".to_owned(), inputs.len().to_string());
+    }
     if let Some(run) = run {
         settings.extend([
             ("--group".to_owned(), run.resume.group.group.clone()),
@@ -108,6 +113,9 @@ pub(super) fn settings_in_common(args: &JobArgs, run: Option<&RunArgs>, inputs: 
             ("--idle-timeout".to_owned(), format!("{:?}", run.idle.idle_timeout)),
             ("--on-all-idle".to_owned(), format!("{:?}", run.idle.on_all_idle)),
             ("--live-interval".to_owned(), format!("{:?}", run.live.live_interval)),
+            ("--live-max-rows".to_owned(), run.live.live_max_rows.to_string()),
+            ("--live-store-interval".to_owned(), format!("{:?}", run.live.live_store_interval)),
+            ("--commit-interval".to_owned(), format!("{:?}", run.resume.commit_interval)),
         ]);
     }
     settings

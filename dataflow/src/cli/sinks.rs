@@ -97,8 +97,8 @@ pub(super) fn open(
         plans.push(open_sink(spec, args, mode, job, runtime)?);
     }
     if is_first && (args.rejects.is_some() || args.late.is_some()) {
-        let rejects = args.rejects.as_deref().map(Output::create).transpose()?;
-        let late = args.late.as_deref().map(Output::create).transpose()?;
+        let rejects = args.rejects.as_deref().map(|path| open_file(path, job)).transpose()?;
+        let late = args.late.as_deref().map(|path| open_file(path, job)).transpose()?;
         let sink = Box::new(QuarantineFiles::new(rejects, late, metrics.sink("quarantine")));
         plans.push(SinkPlan { sink, rows: None, keeps_quarantined: true });
     }
@@ -122,7 +122,7 @@ fn open_sink(
             of_rows(Box::new(TableSink::new(Output::stdout(), metrics.sink("stdout"))), Spread::OneWriter)
         }
         SinkSpec::Ndjson(path) => {
-            of_rows(Box::new(NdjsonSink::new(Output::create(path)?, metrics.sink("ndjson"))), Spread::OneWriter)
+            of_rows(Box::new(NdjsonSink::new(open_file(path, job)?, metrics.sink("ndjson"))), Spread::OneWriter)
         }
         SinkSpec::Kafka => {
             let sink = Box::new(KafkaSink::new(&args.kafka, kafka_output(args, metrics)?)?);
@@ -137,6 +137,11 @@ fn open_sink(
             of_rows(sink, Spread::EveryWorker)
         }
     })
+}
+
+/// A file for rows or records. A job that goes on where it was appends to it, so that what it has recorded as durable is.
+fn open_file(path: &Path, job: &Job) -> Result<Output, Error> {
+    if job.control.is_resumable() { Output::append(path) } else { Output::create(path) }
 }
 
 /// Creates the topics that the job uses and the broker lacks, where that is asked for.

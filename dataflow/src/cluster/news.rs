@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use timely::worker::Worker;
@@ -23,6 +24,8 @@ struct News {
     taken_in: Vec<(usize, u64)>,
     is_stopping: bool,
     committed: u64,
+    /// Nothing is left to finish anywhere.
+    is_over: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +35,24 @@ struct WorkerNews {
     rests_at: Option<u64>,
     has_settled: bool,
 }
+
+/// Before a worker leaves a job that was stopped: lets the other processes know that nothing is left to finish, as they
+/// may not have heard all that this one knows.
+pub fn tell_that_it_is_over(worker: &mut Worker, control: &Control) {
+    let is_first = worker.index() == control.local().start;
+    if !is_first || worker.peers() == control.local().len() || control.failure().is_some() {
+        return;
+    }
+    control.set_over();
+    while !control.has_told_over() && control.failure().is_none() {
+        worker.step_or_park(Some(LOOK_EVERY));
+    }
+    // What was told goes on its way.
+    worker.step();
+}
+
+/// How often a worker looks whether something was told.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Keeps this process's view of the others, and theirs of it, up to date.
 pub fn share_news(worker: &mut Worker, control: &Arc<Control>, partitions: &Arc<Partitions>) {
@@ -63,6 +84,9 @@ pub fn share_news(worker: &mut Worker, control: &Arc<Control>, partitions: &Arc<
             }
             partitions.hear_events(news.events_millis);
             control.set_committed(news.committed);
+            if news.is_over {
+                control.set_over();
+            }
             if news.is_stopping && !control.is_stopping() {
                 control.stop();
             }
@@ -91,5 +115,6 @@ fn gather(control: &Control, partitions: &Partitions) -> News {
         taken_in: others.map(|worker| (worker, control.taken_in_here(worker))).collect(),
         is_stopping: control.is_stopping(),
         committed: control.committed(),
+        is_over: control.is_over(true),
     }
 }

@@ -96,7 +96,7 @@ impl Peers {
         self.change(|state| {
             state.lost += 1;
             state.first_lost.get_or_insert_with(|| {
-                (format!("process {process} at {address} is gone ({how}); start all processes again"), Instant::now())
+                (format!("process {process} at {address} is gone ({how}); start all processes again (docs/runbooks/lost-process.md)"), Instant::now())
             });
         });
     }

@@ -21,6 +21,8 @@ pub struct Start {
     pub first_open: Time,
     /// The highest revision of any row so far.
     pub revision: u64,
+    /// Whether there was no record.
+    pub is_first: bool,
     /// Each partition, by its number.
     pub partitions: Vec<Begin>,
 }
@@ -71,7 +73,7 @@ impl Start {
     #[must_use]
     pub fn first(offsets: impl IntoIterator<Item = Offset>, now_millis: i64) -> Self {
         let partitions = offsets.into_iter().map(|offset| Begin::fresh(offset, now_millis)).collect();
-        Start { epoch: 1, first_open: 0, revision: 0, partitions }
+        Start { epoch: 1, first_open: 0, revision: 0, is_first: true, partitions }
     }
 
     /// The event time up to which everything is durable; none before the first window.
@@ -95,6 +97,8 @@ pub fn watermark_of(first_open: Time) -> Watermark {
 pub struct Expected<'a> {
     /// The group, or the file, for messages: `group footfall-dataflow`.
     pub home: &'a str,
+    /// How a job begins anew: `choose a new --group`.
+    pub anew: &'a str,
     /// The input topic.
     pub topic: &'a str,
     /// Of the settings of this job.
@@ -121,13 +125,13 @@ pub fn resume(
     let newest = records.iter().flatten().map(|(_, record)| record);
     let Some(epoch) = newest.clone().map(|record| record.epoch).max() else { return Ok(None) };
     let known = newest.clone().map(|record| record.partitions).max().unwrap_or(0) as usize;
-    let Expected { home, topic, extents, .. } = expected;
+    let Expected { home, anew, topic, extents, .. } = expected;
     if known > extents.len() {
         return Err(refused(
             "fewer-partitions",
             &format!(
                 "topic {topic} has {} partitions, but the resume records of {home} know {known}; was it created anew? \
-                 count a new topic with a new --group",
+                 then {anew}",
                 extents.len()
             ),
         ));
@@ -147,8 +151,8 @@ pub fn resume(
                     "missing-record",
                     &format!(
                         "{home} has no resume record of partition {number} of topic {topic}, although {known} partitions \
-                         were committed; records of a group expire 7 days after its last commit: choose a new --group and \
-                         say with --from where it begins"
+                         were committed; records of a group expire 7 days after its last commit: {anew} and say with \
+                         --from where it begins"
                     ),
                 ));
             }
@@ -156,17 +160,15 @@ pub fn resume(
         };
         partitions.push(Begin { end: Offset(extent.end), ..begin });
     }
-    Ok(Some(Start { epoch: epoch + 1, first_open, revision, partitions }))
+    Ok(Some(Start { epoch: epoch + 1, first_open, revision, is_first: false, partitions }))
 }
 
 fn read(partition: usize, commit: &CommittedOffset, expected: &Expected<'_>) -> Result<(Offset, ResumeRecord), Error> {
-    let Expected { home, topic, settings, .. } = expected;
+    let Expected { home, anew, topic, settings, .. } = expected;
     let record: ResumeRecord = commit.metadata.parse().map_err(|why: Unreadable| {
         let (page, remedy) = match why {
             Unreadable::Newer(_) => ("newer-record", "run the version that wrote it, or a later one"),
-            Unreadable::Foreign(_) => {
-                ("foreign-commit", "another program commits to this group: stop it, or choose a new --group")
-            }
+            Unreadable::Foreign(_) => ("foreign-commit", "if another program writes there, stop it, or"),
         };
         refused(
             page,
@@ -181,7 +183,7 @@ fn read(partition: usize, commit: &CommittedOffset, expected: &Expected<'_>) -> 
             &format!(
                 "the resume record of partition {partition} of topic {topic} in {home} was made with other settings \
                  (fingerprint {}, now {settings}): the same events would be counted differently; restore --out-of-orderness, \
-                 --allowed-lateness, --max-future-skew and --event-types, or choose a new --group",
+                 --allowed-lateness, --max-future-skew and --event-types, or {anew}",
                 record.settings
             ),
         ));
@@ -196,13 +198,13 @@ fn check_extent(
     extent: &Range<u64>,
     expected: &Expected<'_>,
 ) -> Result<(), Error> {
-    let Expected { home, topic, .. } = expected;
+    let Expected { home, anew, topic, .. } = expected;
     if offset.0 < extent.start {
         return Err(refused(
             "below-the-log-start",
             &format!(
                 "partition {partition} of topic {topic} begins at offset {}, but the job must read on from {}: its retention \
-                 has deleted events that were not counted; choose a new --group and say with --from where it begins",
+                 has deleted events that were not counted; {anew} and say with --from where it begins",
                 extent.start, offset.0
             ),
         ));
@@ -213,7 +215,7 @@ fn check_extent(
             "beyond-the-end",
             &format!(
                 "partition {partition} of topic {topic} ends at offset {}, but {home} has read it up to {}: the topic was \
-                 created anew, or its brokers have lost records; choose a new --group",
+                 created anew, or its brokers have lost records; {anew}",
                 extent.end, furthest.0
             ),
         ));

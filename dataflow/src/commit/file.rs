@@ -14,6 +14,9 @@ use crate::error::Error;
 use crate::kafka::CommittedOffset;
 use crate::record::PartitionId;
 
+/// How a job begins anew whose records are in a file.
+pub const NEW_FILE: &str = "name a new file in --resume";
+
 /// A file with one line for each partition: `partition offset record`.
 #[derive(Debug)]
 pub struct FileHome {
@@ -40,7 +43,8 @@ impl FileHome {
                 Ok(())
             }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Refused(format!(
-                "another job keeps its resume records in {}; stop it, or give this one a file of its own",
+                "another job keeps its resume records in {}; stop it, or give this one a file of its own \
+                 (docs/runbooks/fenced.md)",
                 self.path.display()
             ))),
             Err(error) => Err(unusable(&path, &error.into())),
@@ -86,7 +90,7 @@ impl Home for FileHome {
         self.lines.resize(self.lines.len().max(extents.len()), None);
         let home = self.path.display().to_string();
         let now = crate::clock::now_millis();
-        let resumed = resume(&self.lines, &self.source.expected(&home, &extents), now)?;
+        let resumed = resume(&self.lines, &self.source.expected(&home, NEW_FILE, &extents), now)?;
         let mut start = match resumed {
             Some(start) => start,
             None => self.source.first_start(&extents)?,

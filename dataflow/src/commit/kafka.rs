@@ -20,6 +20,8 @@ use crate::sink::kafka::KafkaOutput;
 /// How long a job that was shut out looks for whoever did it, before it takes its transaction to have timed out: the
 /// other one takes its place first, and writes its name after.
 const LOOK_FOR_SUCCESSOR: Duration = Duration::from_secs(5);
+/// How a job begins anew whose records are in a group.
+pub const NEW_GROUP: &str = "choose a new --group";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often the group is looked at for members: one that joins while the job runs would overwrite its records.
 const LOOK_FOR_MEMBERS: Duration = Duration::from_secs(60);
@@ -59,9 +61,10 @@ impl Source {
 
     /// What records in `home` are checked against.
     #[must_use]
-    pub fn expected<'a>(&'a self, home: &'a str, extents: &'a [Range<u64>]) -> Expected<'a> {
+    pub fn expected<'a>(&'a self, home: &'a str, anew: &'a str, extents: &'a [Range<u64>]) -> Expected<'a> {
         Expected {
             home,
+            anew,
             topic: &self.topic,
             settings: self.identity.settings,
             out_of_orderness_millis: self.identity.out_of_orderness_millis,
@@ -152,19 +155,21 @@ impl KafkaHome {
         loop {
             let committed = transactions.committed(self.partitions).unwrap_or_default();
             let records = committed.iter().flatten().filter_map(|commit| commit.metadata.parse::<ResumeRecord>().ok());
-            if let Some(successor) =
-                records.max_by_key(|record| record.epoch).filter(|record| record.epoch > self.epoch)
-            {
+            // Two jobs that were started at the same time may have found the same epoch.
+            let is_other = |record: &ResumeRecord| {
+                record.epoch > self.epoch || (record.epoch == self.epoch && record.owner != self.source.identity.owner)
+            };
+            if let Some(successor) = records.max_by_key(|record| record.epoch).filter(is_other) {
                 return Error::Refused(format!(
                     "another job has taken over group {} with epoch {} (this one has epoch {}): {}; let one of the two run, \
-                     or give one another --group or --environment (docs/runbooks/fenced.md)",
+                     or give each a --group of its own (docs/runbooks/fenced.md)",
                     self.group, successor.epoch, self.epoch, successor.owner
                 ));
             }
             if Instant::now() >= deadline {
                 return Error::Restart(format!(
                     "a transaction of {} took longer than its time limit and was given up by the broker ({why}); the job goes \
-                     on where its last commit was when it is started again",
+                     on where its last commit was when it is started again (docs/runbooks/transaction-timed-out.md)",
                     self.transactional_id
                 ));
             }
@@ -190,7 +195,7 @@ impl Home for KafkaHome {
         self.partitions = u32::try_from(extents.len()).unwrap_or(u32::MAX);
         let committed = transactions.committed(self.partitions)?;
         let home = format!("group {}", self.group);
-        let resumed = resume(&committed, &self.source.expected(&home, &extents), clock::now_millis())?;
+        let resumed = resume(&committed, &self.source.expected(&home, NEW_GROUP, &extents), clock::now_millis())?;
         let mut start = match resumed {
             Some(start) => start,
             None => self.source.first_start(&extents)?,

@@ -65,10 +65,13 @@ impl Ledger {
 
     /// Takes note of a partition's state.
     pub fn take(&mut self, marker: Marker) {
-        // A partition that the topic has got since the start.
-        self.partitions = self.partitions.max(marker.partition.0 + 1);
         self.changed.insert(marker.partition);
         self.markers.insert(marker.partition, marker);
+        // Partitions that the topic has got since the start count once all before them have a record: a restart refuses
+        // to do without the record of one that counts.
+        while self.markers.contains_key(&PartitionId(self.partitions)) {
+            self.partitions += 1;
+        }
     }
 
     /// Every row of a window before `first_open` is durable once the next commit is.

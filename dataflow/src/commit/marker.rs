@@ -93,8 +93,11 @@ impl Trail {
         self.last = Some(window);
     }
 
-    /// The partition joins at `offset`.
+    /// The partition joins. Of several joins at one offset the last one holds: the job watermark never falls.
     pub fn join(&mut self, join: Join) {
+        if self.joins.last().is_some_and(|last| last.offset == join.offset) {
+            self.joins.pop();
+        }
         self.joins.push(join);
     }
 
@@ -162,6 +165,16 @@ mod tests {
         // An event of a window that was forgotten is the first one again: it is needed if it comes back.
         trail.note(window(8), Offset(21), Watermark::at(99));
         assert_eq!(trail.firsts(), marker.firsts);
+    }
+
+    #[test]
+    fn joins_at_one_offset_are_one_join_however_often_a_quiet_partition_is_started_again() {
+        let mut trail = Trail::default();
+        for watermark in 0..100 {
+            trail.join(Join { offset: Offset(3), watermark: Watermark::at(watermark) });
+            trail.forget_before(window(1), Offset(3));
+        }
+        assert_eq!(trail.joins(), [Join { offset: Offset(3), watermark: Watermark::at(99) }]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The resume record: all that a restart must know of a partition, as one line of text.
 //!
 //! It is kept where the partition's committed offset is, in the same transaction as the output that it stands for. It is
-//! for people too: `dataflow resume show` and Kafka's own tools print it.
+//! for people too: `dataflow resume show` shows it.
 
 use std::fmt;
 use std::str::FromStr;

@@ -153,7 +153,8 @@ impl Group {
     pub(super) fn refusal(&self, members: &[String]) -> Error {
         let who = if members.is_empty() { String::new() } else { format!(" ({})", members.join(", ")) };
         Error::Refused(format!(
-            "group {} has members{who}, which move its offsets; stop them or choose another --group",
+            "group {} has members{who}, which move its offsets; stop them or choose another --group \
+             (docs/runbooks/group-with-members.md)",
             self.name
         ))
     }

@@ -207,6 +207,12 @@ impl Transactions {
             RDKafkaErrorCode::TransactionalIdAuthorizationFailed => Failure::Final(Error::Unavailable(format!(
                 "cannot write as transactional id {id}: {code}; grant WRITE and DESCRIBE on the transactional id"
             ))),
+            RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion => {
+                Failure::Final(Error::Usage(format!(
+                    "the broker at {} has no transactions ({code}); use --delivery at-least-once --resume file:PATH",
+                    self.servers
+                )))
+            }
             RDKafkaErrorCode::InvalidTransactionTimeout => Failure::Final(Error::Usage(format!(
                 "the broker at {} does not let a transaction take so long; lower transaction.timeout.ms in --kafka-config",
                 self.servers

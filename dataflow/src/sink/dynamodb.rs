@@ -194,7 +194,7 @@ impl DynamoDb {
 fn fenced(table: &Table, place: &str, theirs: u64, ours: u64) -> Error {
     Error::Refused(format!(
         "another job with epoch {theirs} owns table {} ({place}; this one has epoch {ours}); let one of the two run, or \
-         give each a table of its own in DYNAMODB_TABLE",
+         give each a table of its own in DYNAMODB_TABLE (docs/runbooks/fenced.md)",
         table.name
     ))
 }

@@ -61,8 +61,24 @@ fn every_flag_has_a_variable() {
 fn every_flag_that_a_page_names_exists() {
     let flags: BTreeSet<_> = arguments().iter().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
     // Of cargo, and of the AWS command line.
-    let others =
-        ["release", "workspace", "test", "table-name", "key-condition-expression", "expression-attribute-values"];
+    let others = [
+        "release",
+        "workspace",
+        "test",
+        "table-name",
+        "key-condition-expression",
+        "expression-attribute-values",
+        "bootstrap-server",
+        "describe",
+        "members",
+        "time",
+        "alter",
+        "entity-type",
+        "entity-name",
+        "add-config",
+        "transactional-id",
+        "under-replicated-partitions",
+    ];
     for Page { name, text } in pages() {
         for piece in text.split(" --").chain(text.split("`--")).skip(1) {
             let flag: String = piece.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
