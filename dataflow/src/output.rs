@@ -218,3 +218,32 @@ fn write_error(name: &str, error: &io::Error) -> Error {
     let why = if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() };
     Error::Io(format!("cannot write {name}: {why}{remedy}"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_appended_to_loses_the_line_that_a_crash_has_cut_off_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows");
+        let long = "x".repeat(200_000);
+        for (before, kept) in [
+            ("", ""),
+            ("a\nb\n", "a\nb\n"),
+            ("a\nb", "a\n"),
+            ("torn", ""),
+            (&format!("a\n{long}"), "a\n"),
+            (&format!("{long}\n"), &format!("{long}\n")),
+        ] {
+            fs::write(&path, before).unwrap();
+            let mut output = Output::append(&path).unwrap();
+            output.write(b"new\n").unwrap();
+            output.flush().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), format!("{kept}new\n"));
+            output.finish().unwrap();
+        }
+    }
+}

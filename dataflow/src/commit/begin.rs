@@ -167,8 +167,8 @@ fn read(partition: usize, commit: &CommittedOffset, expected: &Expected<'_>) -> 
     let Expected { home, anew, topic, settings, .. } = expected;
     let record: ResumeRecord = commit.metadata.parse().map_err(|why: Unreadable| {
         let (page, remedy) = match why {
-            Unreadable::Newer(_) => ("newer-record", "run the version that wrote it, or a later one"),
-            Unreadable::Foreign(_) => ("foreign-commit", "if another program writes there, stop it, or"),
+            Unreadable::Newer(_) => ("newer-record", "run the version that wrote it, or a later one".to_owned()),
+            Unreadable::Foreign(_) => ("foreign-commit", format!("another program writes there: stop it, or {anew}")),
         };
         refused(
             page,

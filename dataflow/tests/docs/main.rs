@@ -9,6 +9,7 @@ mod book;
 mod cli;
 mod links;
 mod metrics;
+mod runbooks;
 mod shape;
 mod tables;
 mod transcript;
