@@ -26,6 +26,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use crate::block::{Block, Seen, product_hash, user_hash};
 use crate::control::Control;
+use crate::live::LiveNews;
 use crate::metrics::{ByWorker, Metrics};
 use crate::windows::Windows;
 
@@ -40,7 +41,7 @@ pub struct Distinct<'scope> {
     /// What has become final, as updates of a differential collection.
     pub increments: StreamVec<'scope, Time, Increment>,
     /// How many users more than at the last look each product of an open window has, here.
-    pub live: StreamVec<'scope, Time, ((Window, String), i64)>,
+    pub live: StreamVec<'scope, Time, LiveNews>,
 }
 
 /// What the operator does beyond counting users once.
@@ -70,8 +71,11 @@ pub fn distinct<'scope>(
     let (live_output, live) = builder.new_output();
     let mut increments_output = OutputBuilder::<_, CapacityContainerBuilder<Vec<Increment>>>::from(increments_output);
     let mut live_output = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(live_output);
-    builder.build(move |_capabilities| {
+    let workers = scope.peers() as u64;
+    builder.build(move |mut capabilities| {
         let tells_live = settings.live_interval.is_some();
+        // For the word that all of a replay is told; there may be no open window when it is due.
+        let mut unsettled = capabilities.pop().filter(|_| tells_live);
         let mut state = OpenWindows::new(settings, register, entries);
         let mut last_told = Instant::now();
         move |frontiers| {
@@ -90,12 +94,20 @@ pub fn distinct<'scope>(
                 state.emit(time, &due.revisions, |update| session.give(update));
             }
             let Some(interval) = settings.live_interval else { return };
-            let elapsed = last_told.elapsed();
-            if elapsed >= interval {
+            let has_settled = unsettled.is_some() && control.has_settled();
+            if has_settled || last_told.elapsed() >= interval {
                 last_told = Instant::now();
                 state.tell_live(|capability, update| live.session(capability).give(update));
             }
-            if state.has_news() {
+            if let Some(capability) = unsettled.take_if(|_| has_settled) {
+                live.session(&capability).give_iterator((0..workers).map(|to| LiveNews::CaughtUp { to }));
+            }
+            // It must not hold time back.
+            unsettled = unsettled.take().and_then(|mut capability| {
+                let open = frontiers[0].frontier().first().copied()?;
+                capability.try_downgrade(&open).ok().map(|()| capability)
+            });
+            if state.has_news() || unsettled.is_some() {
                 activator.activate_after(interval.saturating_sub(last_told.elapsed()));
             }
         }
@@ -198,13 +210,13 @@ impl OpenWindows {
     }
 
     /// Tells by how much the counts of open windows have grown since the last time.
-    fn tell_live(&mut self, mut give: impl FnMut(&Capability<Time>, ((Window, String), i64))) {
+    fn tell_live(&mut self, mut give: impl FnMut(&Capability<Time>, LiveNews)) {
         for (time, due) in &self.due {
             let window = u32::try_from(*time).ok().map(Window::from_ordinal);
             let users = window.and_then(|window| self.windows.get_mut(&window));
             let (Some(window), Some(users), Some(capability)) = (window, users, &due.live_capability) else { continue };
             for (product, grown) in users.take_news() {
-                give(capability, ((window, product), grown));
+                give(capability, LiveNews::Grown { window, product, users: grown });
             }
         }
     }

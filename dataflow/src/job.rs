@@ -353,15 +353,15 @@ impl<I: Inputs> Process<I> {
                 distinct(blocks, distinct_settings, Arc::clone(control), Arc::clone(windows), metrics);
             let counts = views::unique_users(increments.as_collection()).inner;
             let live = match self.live {
-                Some(plan) => live_rows(live, plan.rows, Arc::clone(control), Arc::clone(partitions)),
+                Some(plan) => live_rows(live, plan.rows, Arc::clone(partitions)),
                 None => None::<LiveCount>.to_stream(scope),
             };
             let mut acknowledged = Vec::new();
             for sink in prepared.row_sinks {
                 let written = write_rows(counts.clone(), sink.clone(), start.first_open);
                 acknowledged.push(written.probe_with(&progress));
-                if let Some((interval, max_rows)) = self.live.and_then(LivePlan::store) {
-                    write_live(live.clone(), &sink, interval, max_rows);
+                if let Some(settings) = self.live.and_then(LivePlan::store) {
+                    write_live(live.clone(), &sink, settings);
                 }
             }
             let committer = prepared.committer;
@@ -373,8 +373,9 @@ impl<I: Inputs> Process<I> {
 }
 
 impl LivePlan {
-    fn store(self) -> Option<(Duration, usize)> {
-        Some((self.store_interval?, self.rows.max_rows))
+    /// How they are told to sinks that every worker writes to.
+    fn store(self) -> Option<LiveSettings> {
+        Some(LiveSettings { interval: self.store_interval?, ..self.rows })
     }
 }
 

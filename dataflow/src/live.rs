@@ -16,8 +16,9 @@ use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::{Capability, Operator};
 
 use crate::block::product_hash;
-use crate::control::Control;
+use crate::clock;
 use crate::distinct::Time;
+use crate::duration::millis;
 use crate::partitions::Partitions;
 
 /// How often, and how much.
@@ -46,34 +47,78 @@ impl From<LiveCount> for ResultRow {
     }
 }
 
-/// Rows of open windows. They begin once the job has read as far as its topic reached when it started: a job that
-/// replays would tell lower counts than the one before it.
+/// What a worker that counts users tells those that sum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LiveNews {
+    /// A product of an open window has more users, here.
+    Grown {
+        /// The window.
+        window: Window,
+        /// The product.
+        product: String,
+        /// By how many users.
+        users: i64,
+    },
+    /// All that was read until the job had caught up lies before this; each worker tells it each worker once.
+    CaughtUp {
+        /// The worker that is told.
+        to: u64,
+    },
+}
+
+impl LiveNews {
+    fn destination(&self) -> u64 {
+        match self {
+            LiveNews::Grown { product, .. } => product_hash(product.as_bytes()),
+            LiveNews::CaughtUp { to } => *to,
+        }
+    }
+}
+
+impl LiveSettings {
+    /// How many rows a worker may tell now. What cannot be shared equally goes to one worker after the other, so that
+    /// none is silent for ever; by the clock, which they have in common.
+    #[must_use]
+    pub fn share_of(self, worker: usize, workers: usize, now_millis: i64) -> usize {
+        let turn = now_millis.unsigned_abs() / millis(self.interval).unsigned_abs().max(1);
+        let place = (worker as u64 + turn) % workers as u64;
+        self.max_rows / workers + usize::from(place < (self.max_rows % workers) as u64)
+    }
+}
+
+/// Counts of open windows. They begin once the job has read as far as its topic reached when it started, and every worker
+/// has told what it has of that: a job that replays would tell lower counts than the one before it.
 pub fn live_rows<'scope>(
-    increments: StreamVec<'scope, Time, ((Window, String), i64)>,
+    news: StreamVec<'scope, Time, LiveNews>,
     settings: LiveSettings,
-    control: Arc<Control>,
     partitions: Arc<Partitions>,
 ) -> StreamVec<'scope, Time, LiveCount> {
-    let scope = increments.scope();
-    let max_rows = settings.max_rows.div_ceil(scope.peers());
-    let exchange = Exchange::new(|((_, product), _): &((Window, String), i64)| product_hash(product.as_bytes()));
-    increments.unary_frontier::<CapacityContainerBuilder<Vec<LiveCount>>, _, _, _>(exchange, "Live", |_, info| {
+    let scope = news.scope();
+    let (worker, workers) = (scope.index(), scope.peers());
+    let exchange = Exchange::new(LiveNews::destination);
+    news.unary_frontier::<CapacityContainerBuilder<Vec<LiveCount>>, _, _, _>(exchange, "Live", |_, info| {
         let activator = scope.activator_for(info.address);
         let mut windows: BTreeMap<Window, OpenCounts> = BTreeMap::new();
         let mut last_told = Instant::now();
+        let mut still_behind = workers;
         move |(input, frontier), output| {
-            input.for_each(|capability, increments| {
-                for ((window, product), grown) in increments.drain(..) {
+            input.for_each(|capability, news| {
+                for news in news.drain(..) {
+                    let LiveNews::Grown { window, product, users } = news else {
+                        still_behind -= 1;
+                        continue;
+                    };
                     let open = windows.entry(window).or_insert_with(|| OpenCounts {
                         capability: capability.delayed(&Time::from(window.ordinal()), 0),
                         counts: HashMap::new(),
                     });
-                    open.counts.entry(product).or_default().users += grown;
+                    open.counts.entry(product).or_default().users += users;
                 }
             });
             windows.retain(|window, _| frontier.less_equal(&Time::from(window.ordinal())));
-            if last_told.elapsed() >= settings.interval && partitions.have_caught_up() && control.has_settled() {
+            if last_told.elapsed() >= settings.interval && still_behind == 0 && partitions.have_caught_up() {
                 last_told = Instant::now();
+                let max_rows = settings.share_of(worker, workers, clock::now_millis());
                 for count in most_grown(&mut windows, max_rows) {
                     if let Some(open) = windows.get(&count.window) {
                         output.session(&open.capability).give(count);

@@ -99,11 +99,10 @@ pub fn share_news(worker: &mut Worker, control: &Arc<Control>, partitions: &Arc<
 }
 
 fn gather(control: &Control, partitions: &Partitions) -> News {
-    let worker = |worker| WorkerNews {
-        worker,
-        in_flight_bytes: control.in_flight_bytes(worker),
-        rests_at: control.rests_at(worker),
-        has_settled: control.has_worker_settled(worker),
+    let worker = |worker| {
+        // Looked at first: what is on its way of a worker that rests grows no more.
+        let (rests_at, has_settled) = (control.rests_at(worker), control.has_worker_settled(worker));
+        WorkerNews { worker, in_flight_bytes: control.in_flight_bytes(worker), rests_at, has_settled }
     };
     let is_own = |partition: &PartitionNews| control.is_local(partition.id.0 as usize % control.workers());
     let others = (0..control.workers()).filter(|worker| !control.is_local(*worker));

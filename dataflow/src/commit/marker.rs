@@ -93,11 +93,13 @@ impl Trail {
         self.last = Some(window);
     }
 
-    /// The partition joins. Of several joins at one offset the last one holds: the job watermark never falls.
-    pub fn join(&mut self, join: Join) {
-        if self.joins.last().is_some_and(|last| last.offset == join.offset) {
-            self.joins.pop();
+    /// The partition joins. What an earlier join has made late stays late, as a restart may know the last one alone. Where
+    /// nothing was read since that one, the two are one: a partition without records joins at every start.
+    pub fn join(&mut self, mut join: Join) {
+        if let Some(last) = self.joins.last() {
+            join.watermark = join.watermark.max(last.watermark);
         }
+        self.joins.pop_if(|last| last.offset == join.offset);
         self.joins.push(join);
     }
 

@@ -2,7 +2,7 @@
 //! held back until the sinks have acknowledged; what lies behind it is durable.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use schemas::{ResultRow, Window};
 use timely::container::CapacityContainerBuilder;
@@ -12,8 +12,9 @@ use timely::dataflow::operators::generic::OperatorInfo;
 use timely::dataflow::operators::{Capability, Operator};
 
 use super::thread::{SinkHandle, Unsettled};
+use crate::clock;
 use crate::distinct::Time;
-use crate::live::LiveCount;
+use crate::live::{LiveCount, LiveSettings};
 use crate::views::Count;
 
 /// A stream that carries nothing but progress.
@@ -106,15 +107,15 @@ pub fn write_rows<'scope>(
     })
 }
 
-/// Hands the counts of open windows to a sink that every worker writes to, once per interval.
+/// Hands the counts of open windows to a sink that every worker writes to, once per interval and at most so many at a
+/// time.
 pub fn write_live<'scope>(
     rows: StreamVec<'scope, Time, LiveCount>,
     sink: &SinkHandle,
-    interval: Duration,
-    max_rows: usize,
+    settings: LiveSettings,
 ) -> Progress<'scope> {
     let scope = rows.scope();
-    let max_rows = max_rows.div_ceil(scope.peers());
+    let (worker, workers) = (scope.index(), scope.peers());
     rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "LiveRows", |_, info: OperatorInfo| {
         let activator = scope.activator_for(info.address);
         let sink = sink.live();
@@ -129,15 +130,15 @@ pub fn write_live<'scope>(
             if latest.is_empty() {
                 return;
             }
-            if last_written.elapsed() < interval {
-                return activator.activate_after(interval.saturating_sub(last_written.elapsed()));
+            if let Some(wait) = settings.interval.checked_sub(last_written.elapsed()) {
+                return activator.activate_after(wait);
             }
             last_written = Instant::now();
             let mut rows: Vec<_> = latest.drain().map(|(_, row)| row).collect();
             rows.sort_unstable_by(|a, b| {
                 (b.unique_user_count, &a.product_id).cmp(&(a.unique_user_count, &b.product_id))
             });
-            rows.truncate(max_rows);
+            rows.truncate(settings.share_of(worker, workers, clock::now_millis()));
             sink.write(rows);
         }
     })

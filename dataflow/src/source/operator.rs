@@ -204,6 +204,14 @@ impl<R: PartitionReader> Source<R> {
             }
             self.take_up(arrival);
         }
+        // Before more is read: where records never cease to come, what this turn reads is always on its way at its end.
+        let control = &self.shared.control;
+        if !control.has_worker_settled(self.worker)
+            && control.in_flight_bytes(self.worker) == 0
+            && self.shared.partitions.have_caught_up()
+        {
+            control.settle(self.worker);
+        }
         let is_ready = match self.read_for_a_turn(&capabilities, blocks, quarantined, acknowledged) {
             Ok(is_ready) => is_ready,
             Err(error) => {
@@ -212,13 +220,6 @@ impl<R: PartitionReader> Source<R> {
             }
         };
         self.look_for_idle();
-        let control = &self.shared.control;
-        if !control.has_worker_settled(self.worker)
-            && control.in_flight_bytes(self.worker) == 0
-            && self.shared.partitions.have_caught_up()
-        {
-            control.settle(self.worker);
-        }
         self.capabilities = self.advance(capabilities, quarantined);
         if self.capabilities.is_none() {
             self.shared.control.source_rests(self.worker, u64::MAX);
@@ -270,6 +271,10 @@ impl<R: PartitionReader> Source<R> {
     /// Alignment: a partition that is too far ahead of the slowest waits for it.
     fn may_read(&self, index: usize) -> bool {
         let reading = &self.readings[index];
+        // One that is idle and has got records holds nobody up: it is to join before the others leave its events behind.
+        if reading.partition.is_idle() {
+            return true;
+        }
         let skew = self.settings.max_partition_skew.map(millis);
         let limit = || self.shared.partitions.alignment_limit(millis(self.settings.rules.out_of_orderness), skew);
         !reading.is_finished && (reading.watermark() == Watermark::BEGINNING || reading.watermark() <= limit())

@@ -80,7 +80,7 @@ impl PartitionReader for ScriptReader {
     }
 }
 
-fn hand_over(record: &Scripted, offset: u64, receive: &mut impl FnMut(Record<'_>)) {
+pub(crate) fn hand_over(record: &Scripted, offset: u64, receive: &mut impl FnMut(Record<'_>)) {
     let value = record.value.as_deref().map_or(Value::Null, Value::Whole);
     receive(Record { offset: Offset(offset), value, time_millis: record.time_millis, message: None });
 }

@@ -5,7 +5,12 @@
 
 mod fixture;
 mod flow;
+mod idle;
+mod lateness;
+mod live;
 mod memory;
 mod model;
 mod properties;
+mod resumption;
 mod time;
+mod topic;

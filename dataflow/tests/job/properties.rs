@@ -9,7 +9,7 @@ use crate::fixture::{Outcome, Scripted, replay, settings};
 use crate::model::{Expected, Model};
 
 /// 2024-01-01T12:00:00Z.
-const NOON_MILLIS: i64 = 1_704_110_400_000;
+pub(crate) const NOON_MILLIS: i64 = 1_704_110_400_000;
 
 /// A record: mostly an event of few users and products around a time that the partition has reached, so that repeats,
 /// disorder and lateness are common.
@@ -51,16 +51,17 @@ fn partitions() -> impl Strategy<Value = Vec<Vec<Scripted>>> {
     prop::collection::vec(partition, 1..5)
 }
 
-fn model(settings: &SourceSettings) -> Model {
+pub(crate) fn model(settings: &SourceSettings) -> Model {
     let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap();
     Model {
         out_of_orderness_millis: millis(settings.rules.out_of_orderness),
         max_future_skew_millis: settings.rules.max_future_skew.map(millis),
+        allowed_lateness_millis: millis(settings.rules.allowed_lateness),
         event_types: settings.rules.event_types.clone(),
     }
 }
 
-fn seen(outcome: &Outcome) -> Expected {
+pub(crate) fn seen(outcome: &Outcome) -> Expected {
     let totals = outcome.job.partitions.totals();
     assert!(totals.balances(), "{totals:?}");
     let mut quarantined: Vec<_> = outcome
