@@ -388,7 +388,7 @@ impl Outputs {
             threads.into_iter().for_each(|thread| thread.abandon(PATIENCE_WITH_SINKS));
             return Err(failure.clone());
         }
-        let committer = committer.map(CommitterThread::join).transpose()?;
+        let committer = committer.map(|committer| committer.join(control)).transpose()?;
         let mut sinks = Vec::new();
         for thread in threads {
             if control.is_resumable() {

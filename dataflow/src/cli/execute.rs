@@ -110,9 +110,8 @@ impl Launch<'_> {
         }
         let runtime = runtime()?;
         let is_first = self.members.process == 0;
-        if is_first {
-            sinks::create_topics(args)?;
-        }
+        // In whichever process comes first: all look the topics up.
+        sinks::create_topics(args)?;
         let source = sources::open(args, self.is_bounded)?;
         sinks::check_against_inputs(args, &source.names)?;
         let settings = self.source_settings(args);

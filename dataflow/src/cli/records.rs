@@ -107,7 +107,7 @@ fn row(number: usize, commit: &CommittedOffset, record: &ResumeRecord, end: Stri
 pub(super) fn plan(args: &ResumeShowArgs) -> Result<(), Error> {
     let Found { home, committed, extents } = find(args)?;
     let Identity { settings, out_of_orderness_millis, .. } =
-        identity(&args.input_topic, &args.rules.rules(&SourceSpec::Kafka));
+        identity(&args.input_topic, &args.group.environment, &args.rules.rules(&SourceSpec::Kafka));
     let anew = if args.resume.is_some() { file::NEW_FILE } else { NEW_GROUP };
     let expected =
         Expected { home: &home, anew, topic: &args.input_topic, settings, out_of_orderness_millis, extents: &extents };

@@ -42,7 +42,7 @@ pub(super) fn check(run: &RunArgs, members: &Members) -> Result<(), Error> {
 
 /// Where a run of a topic keeps its resume records.
 pub(super) fn plan(run: &RunArgs, rules: &Rules, metrics: &Metrics) -> Result<ResumePlan, Error> {
-    let identity = identity(&run.job.topics.input_topic, rules);
+    let identity = identity(&run.job.topics.input_topic, &run.resume.group.environment, rules);
     let source = Source {
         args: run.job.kafka.clone(),
         topic: run.job.topics.input_topic.clone(),
@@ -60,11 +60,11 @@ pub(super) fn plan(run: &RunArgs, rules: &Rules, metrics: &Metrics) -> Result<Re
     Ok(ResumePlan { home, identity, interval: run.resume.commit_interval })
 }
 
-pub(super) fn identity(topic: &str, rules: &Rules) -> Identity {
+pub(super) fn identity(topic: &str, environment: &str, rules: &Rules) -> Identity {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let started = EventTime::from_millis(clock::now_millis()).unwrap_or(EventTime::MIN);
     Identity {
-        settings: fingerprint(topic, rules),
+        settings: fingerprint(topic, environment, rules),
         // A name is at most 64 bytes on Linux.
         owner: format!("{host}:{},{started}", std::process::id()),
         out_of_orderness_millis: millis(rules.out_of_orderness),
@@ -72,13 +72,14 @@ pub(super) fn identity(topic: &str, rules: &Rules) -> Identity {
     }
 }
 
-/// Of the settings that change what is counted.
-fn fingerprint(topic: &str, rules: &Rules) -> Fingerprint {
+/// Of the settings that change what is counted, and of the environment: jobs that differ in it alone would not shut each
+/// other out, and must not share their records.
+fn fingerprint(topic: &str, environment: &str, rules: &Rules) -> Fingerprint {
     let mut event_types = rules.event_types.clone();
     event_types.sort();
     event_types.dedup();
     let text = format!(
-        "topic={topic:?};out-of-orderness={};allowed-lateness={};max-future-skew={:?};event-types={event_types:?};window={}",
+        "environment={environment:?};topic={topic:?};out-of-orderness={};allowed-lateness={};max-future-skew={:?};event-types={event_types:?};window={}",
         millis(rules.out_of_orderness),
         millis(rules.allowed_lateness),
         rules.max_future_skew.map(millis),

@@ -183,7 +183,7 @@ fn read(partition: usize, commit: &CommittedOffset, expected: &Expected<'_>) -> 
             &format!(
                 "the resume record of partition {partition} of topic {topic} in {home} was made with other settings \
                  (fingerprint {}, now {settings}): the same events would be counted differently; restore --out-of-orderness, \
-                 --allowed-lateness, --max-future-skew and --event-types, or {anew}",
+                 --allowed-lateness, --max-future-skew, --event-types and --environment, or {anew}",
                 record.settings
             ),
         ));

@@ -28,6 +28,8 @@ use crate::sink::thread::Receipt;
 /// All records are written again after this time, although nothing has changed: those of a group without members expire
 /// 7 days after they were written, by default.
 const REFRESH: Duration = Duration::from_secs(600);
+/// How often it is looked whether the job has failed, while the last commit is waited for.
+const LOOK_FOR_FAILURE: Duration = Duration::from_millis(100);
 /// How often the home of the records is looked after.
 const TEND_EVERY: Duration = Duration::from_secs(1);
 /// A commit does not wait for its time when so much is waiting for it.
@@ -137,13 +139,21 @@ impl CommitterThread {
         Ok((CommitterThread { commands, ended }, handle))
     }
 
-    /// Waits until everything is written.
+    /// Waits until everything is written, or the job has failed: a last commit can take long where a broker is lost.
     ///
     /// # Errors
-    /// When the thread has panicked.
-    pub fn join(self) -> Result<Committer, Error> {
+    /// The job's failure, or that the thread has panicked.
+    pub fn join(self, control: &Control) -> Result<Committer, Error> {
         drop(self.commands);
-        self.ended.recv().map_err(|_| Error::Internal("the committer panicked; please report it".to_owned()))
+        loop {
+            match self.ended.recv_timeout(LOOK_FOR_FAILURE) {
+                Ok(committer) => return Ok(committer),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Internal("the committer panicked; please report it".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) => control.failure().map_or(Ok(()), |failure| Err(failure.clone()))?,
+            }
+        }
     }
 
     /// Lets go of it, unless it is busy for longer than `patience`. Sinks take back what they have not completed.

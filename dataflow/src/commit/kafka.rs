@@ -23,8 +23,9 @@ const LOOK_FOR_SUCCESSOR: Duration = Duration::from_secs(5);
 /// How a job begins anew whose records are in a group.
 pub const NEW_GROUP: &str = "choose a new --group";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// How often the group is looked at for members: one that joins while the job runs would overwrite its records.
-const LOOK_FOR_MEMBERS: Duration = Duration::from_secs(60);
+/// How often a job looks for others in its group: a member that joins would overwrite its records, and a job that has
+/// taken its place shows itself only when there is something to commit.
+const LOOK_FOR_OTHERS: Duration = Duration::from_secs(60);
 
 /// Where a group begins that has no records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ pub struct KafkaHome {
     transactions: Option<Transactions>,
     epoch: u64,
     partitions: u32,
-    looked_for_members: Option<Instant>,
+    looked_for_others: Option<Instant>,
 }
 
 impl KafkaHome {
@@ -145,26 +146,32 @@ impl KafkaHome {
             transactions: None,
             epoch: 0,
             partitions: 0,
-            looked_for_members: None,
+            looked_for_others: None,
         }
     }
 
-    /// Who has shut this job out: another one that has a higher epoch, or nobody.
+    /// The refusal of a job that another one has taken the place of, as the records say.
+    fn superseded(&self, transactions: &Transactions) -> Option<Error> {
+        let committed = transactions.committed(self.partitions).ok()?;
+        let records = committed.iter().flatten().filter_map(|commit| commit.metadata.parse::<ResumeRecord>().ok());
+        // Two jobs that were started at the same time may have found the same epoch.
+        let is_other = |record: &ResumeRecord| {
+            record.epoch > self.epoch || (record.epoch == self.epoch && record.owner != self.source.identity.owner)
+        };
+        let successor = records.max_by_key(|record| record.epoch).filter(is_other)?;
+        Some(Error::Refused(format!(
+            "another job has taken over group {} with epoch {} (this one has epoch {}): {}; let one of the two run, or give \
+             each a --group of its own (docs/runbooks/fenced.md)",
+            self.group, successor.epoch, self.epoch, successor.owner
+        )))
+    }
+
+    /// Who has shut this job out: another one, or nobody.
     fn judge_fenced(&self, transactions: &Transactions, why: &str) -> Error {
         let deadline = Instant::now() + LOOK_FOR_SUCCESSOR;
         loop {
-            let committed = transactions.committed(self.partitions).unwrap_or_default();
-            let records = committed.iter().flatten().filter_map(|commit| commit.metadata.parse::<ResumeRecord>().ok());
-            // Two jobs that were started at the same time may have found the same epoch.
-            let is_other = |record: &ResumeRecord| {
-                record.epoch > self.epoch || (record.epoch == self.epoch && record.owner != self.source.identity.owner)
-            };
-            if let Some(successor) = records.max_by_key(|record| record.epoch).filter(is_other) {
-                return Error::Refused(format!(
-                    "another job has taken over group {} with epoch {} (this one has epoch {}): {}; let one of the two run, \
-                     or give each a --group of its own (docs/runbooks/fenced.md)",
-                    self.group, successor.epoch, self.epoch, successor.owner
-                ));
+            if let Some(refusal) = self.superseded(transactions) {
+                return refusal;
             }
             if Instant::now() >= deadline {
                 return Error::Restart(format!(
@@ -213,7 +220,7 @@ impl Home for KafkaHome {
             }
         }
         self.transactions = Some(transactions);
-        self.looked_for_members = Some(Instant::now());
+        self.looked_for_others = Some(Instant::now());
         Ok(start)
     }
 
@@ -243,15 +250,16 @@ impl Home for KafkaHome {
     fn tend(&mut self) -> Result<(), Error> {
         let Some(transactions) = &self.transactions else { return Ok(()) };
         transactions.serve();
-        if self.looked_for_members.is_some_and(|looked| looked.elapsed() < LOOK_FOR_MEMBERS) {
+        if self.looked_for_others.is_some_and(|looked| looked.elapsed() < LOOK_FOR_OTHERS) {
             return Ok(());
         }
-        self.looked_for_members = Some(Instant::now());
-        match transactions.group().refuse_members() {
+        let refusal = match transactions.group().refuse_members() {
             // A broker that does not answer now says nothing of members.
-            Err(Error::Unavailable(_)) => Ok(()),
-            answer => answer,
-        }
+            Ok(()) | Err(Error::Unavailable(_)) => self.superseded(transactions),
+            Err(refusal) => Some(refusal),
+        };
+        self.looked_for_others = Some(Instant::now());
+        refusal.map_or(Ok(()), Err)
     }
 
     fn takes_output(&self) -> bool {

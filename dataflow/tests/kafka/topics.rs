@@ -14,7 +14,7 @@ use crate::broker::Broker;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A record as it stands in a topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stored {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) value: Option<Vec<u8>>,
@@ -29,6 +29,7 @@ impl Stored {
 }
 
 /// The topics of one test: their names begin with the test's own.
+#[derive(Clone, Debug)]
 pub(crate) struct Topics {
     pub(crate) raw: String,
     pub(crate) results: String,
@@ -144,6 +145,13 @@ pub(crate) fn read_committed(broker: &Broker, topic: &str) -> Vec<Stored> {
             }
         }
     }
+    stored
+}
+
+/// The same, in an order that does not depend on the partition that was read first: to be compared.
+pub(crate) fn contents(broker: &Broker, topic: &str) -> Vec<Stored> {
+    let mut stored = read_committed(broker, topic);
+    stored.sort();
     stored
 }
 
