@@ -19,11 +19,14 @@
 //! | events travel in blocks to the worker of their product and user | [`block`] |
 //! | of a user's looks at a product in a window, the first one counts | [`distinct`] |
 //! | counts, and what else can be seen in them, as differential collections | [`views`] |
+//! | counts of open windows are told, at most once per interval | [`live`] |
 //! | rows, late and rejected records are written and acknowledged | [`sink`] |
+//! | what is written, and the place to go on from, become durable together | [`commit`] |
 //!
 //! [`job`] wires the steps into one timely dataflow on every worker. Its timestamp is the window's ordinal, and its
 //! frontier is the job's watermark: time in the dataflow is event time, rounded to windows. What workers must know of
-//! each other outside of event time is in [`partitions`], [`windows`] and [`control`]. [`generate`] makes streams whose
+//! each other outside of event time is in [`partitions`], [`windows`] and [`control`], and [`cluster`] brings it, and the
+//! dataflow, to several processes. [`generate`] makes streams whose
 //! results are known, and [`cli`] is the program.
 
 pub mod admin;

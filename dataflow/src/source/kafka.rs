@@ -6,7 +6,7 @@
 //! flight, fills its queue, and then the client pauses its fetching: that bounds the memory without losing what was
 //! fetched.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -28,8 +28,11 @@ use crate::kafka::{Context, KafkaArgs, topic};
 use crate::partitions::Partition;
 use crate::record::{Offset, PartitionId};
 
-/// What the queues of all partitions may hold together.
-const QUEUED_BYTES: usize = 256 << 20;
+/// What the queues of all partitions may hold together, in bytes of records; the client takes about as much again, and more,
+/// to keep track of them. Larger queues have made no replay faster.
+const QUEUED_BYTES: usize = 32 << 20;
+/// The least and the most for one partition.
+const PARTITION_QUEUE_BYTES: RangeInclusive<usize> = 1 << 20..=4 << 20;
 /// What is taken from a partition's queue at a time.
 const RECORDS_A_READ: usize = 4_096;
 const BYTES_A_READ: usize = 256 << 10;
@@ -90,7 +93,8 @@ impl KafkaInputs {
         if begins.is_empty() {
             return Ok(Vec::new());
         }
-        let queued_bytes = (QUEUED_BYTES / (self.partitions as usize).max(1)).clamp(1 << 20, 16 << 20);
+        let queued_bytes = (QUEUED_BYTES / (self.partitions as usize).max(1))
+            .clamp(*PARTITION_QUEUE_BYTES.start(), *PARTITION_QUEUE_BYTES.end());
         let mut config = self.args.consumer_config(queued_bytes)?;
         // The client tells once a second how long the partitions are.
         config.set("statistics.interval.ms", "1000");

@@ -15,6 +15,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     cycles: Option<u32>,
 
+    /// How often `recovery` starts the job again, and measures it.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) restarts: u32,
+
+    /// How many events `backfill` reads, twice [default: 5000000; with --short 3000000; with a debug
+    /// build 1000000].
+    #[arg(long, value_name = "N")]
+    events: Option<u64>,
+
     /// Where the random numbers start [default: drawn, and printed].
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -49,6 +58,17 @@ impl Args {
     /// How often the job is killed at a random moment.
     pub(crate) fn cycles(&self) -> u32 {
         self.cycles.unwrap_or(if self.short { 5 } else { 100 })
+    }
+
+    /// How many events `backfill` reads.
+    pub(crate) fn events(&self) -> u64 {
+        // The program does not tell how it was built, its place does.
+        let is_debug = self.dataflow.parent().is_some_and(|folder| folder.ends_with("debug"));
+        self.events.unwrap_or(match (is_debug, self.short) {
+            (true, _) => 1_000_000,
+            (false, true) => 3_000_000,
+            (false, false) => 5_000_000,
+        })
     }
 
     /// How many scenarios are played at the same time.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use schemas::{EventTime, ResultRow};
+use serde_json::Value;
 
+use crate::resume::Totals;
 use crate::{Trouble, processes};
 
 /// Noon of a day long past: event time runs ahead of nothing, and the same seed gives the same bytes.
@@ -26,16 +28,39 @@ pub(crate) struct Shape {
     pub(crate) partitions: u32,
     /// By which part each partition is smaller than the one before.
     pub(crate) skew: f64,
+    /// Whether it takes that long, or is written as fast as possible.
+    pub(crate) is_paced: bool,
+    /// Products.
+    pub(crate) products: u32,
+    /// Users.
+    pub(crate) users: u32,
+    /// Which part comes late, and which part is malformed.
+    pub(crate) odd_share: f64,
 }
 
 impl Default for Shape {
     /// A window closes each second.
     fn default() -> Self {
-        Shape { seconds: 15, rate: 1500, speed: 60, partitions: 4, skew: 0.0 }
+        Shape {
+            seconds: 15,
+            rate: 1500,
+            speed: 60,
+            partitions: 4,
+            skew: 0.0,
+            is_paced: true,
+            products: 60,
+            users: 800,
+            odd_share: 0.02,
+        }
     }
 }
 
 impl Shape {
+    /// How many records there are.
+    pub(crate) fn events(&self) -> u64 {
+        self.rate * self.seconds
+    }
+
     /// A time at which every generated window is over, for the events that close the last ones.
     pub(crate) fn closing_millis(&self) -> i64 {
         let start = EventTime::parse(START.as_bytes()).map_or(0, EventTime::millis);
@@ -49,6 +74,7 @@ pub(crate) struct Generator {
     pub(crate) shape: Shape,
     child: Child,
     answers: PathBuf,
+    summary: PathBuf,
 }
 
 impl Generator {
@@ -61,27 +87,52 @@ impl Generator {
         topic: &str,
         folder: &Path,
     ) -> Result<Self, Trouble> {
-        let answers = folder.join("answers.ndjson");
+        let (answers, summary) = (folder.join("answers.ndjson"), folder.join("summary.json"));
+        let (rate, speed) = (shape.rate.to_string(), shape.speed.to_string());
+        let duration = format!("{}s", shape.seconds * shape.speed);
+        let time = match shape.is_paced {
+            true => vec!["--rate", &rate, "--speed", &speed],
+            false => vec!["--duration", &duration],
+        };
+        let odd = shape.odd_share.to_string();
         let child = Command::new(program)
             .args(["generate", "--to", "kafka", "--kafka-bootstrap-servers", bootstrap, "--topic", topic])
-            .args(["--start", START, "--seed", &seed.to_string(), "--rate", &shape.rate.to_string()])
-            .args(["--events", &(shape.rate * shape.seconds).to_string(), "--speed", &shape.speed.to_string()])
+            .args(["--start", START, "--seed", &seed.to_string(), "--events", &shape.events().to_string()])
+            .args(time)
             .args(["--partitions", &shape.partitions.to_string(), "--partition-skew", &shape.skew.to_string()])
-            .args(["--products", "60", "--users", "800", "--late-share", "0.02", "--malformed-share", "0.02"])
-            .arg("--answers")
-            .arg(&answers)
+            .args(["--products", &shape.products.to_string(), "--users", &shape.users.to_string()])
+            .args(["--late-share", &odd, "--malformed-share", &odd])
+            .args(["--answers".as_ref(), answers.as_os_str(), "--answers-summary".as_ref(), summary.as_os_str()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(folder.join("generate.log"))?)
             .process_group(0)
             .spawn()?;
         processes::register(child.id());
-        Ok(Generator { shape, child, answers })
+        Ok(Generator { shape, child, answers, summary })
     }
 
     /// How it ended; `None` while it runs.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Trouble> {
         Ok(self.child.try_wait()?)
+    }
+
+    /// Fails unless the generator has ended well.
+    pub(crate) fn expect_success(&mut self) -> Result<(), Trouble> {
+        match self.ended()? {
+            Some(status) if status.success() => Ok(()),
+            status => Err(format!("the generator failed ({status:?}); see generate.log").into()),
+        }
+    }
+
+    /// What has to become of the records, once the generator has ended.
+    pub(crate) fn totals(&self) -> Result<Totals, Trouble> {
+        let summary: Value = serde_json::from_slice(&fs::read(&self.summary)?)?;
+        let number = |name: &str| summary[name].as_u64().ok_or_else(|| format!("the summary has no number {name}"));
+        let reasons = summary["rejected"].as_object().ok_or("the summary has no reasons")?;
+        let rejected = reasons.values().filter_map(Value::as_u64).sum();
+        let (received, counted) = (number("received")?, number("counted")?);
+        Ok(Totals { received, counted, late: number("late")?, rejected, filtered: number("filtered")? })
     }
 
     /// The rows that the job has to write, once the generator has ended.

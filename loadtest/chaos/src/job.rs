@@ -41,6 +41,10 @@ pub(crate) struct Plan {
     pub(crate) workers: u32,
     /// Processes; with more than one, the job is its own supervisor.
     pub(crate) processes: u32,
+    /// Whether rows go into the table too.
+    pub(crate) has_table: bool,
+    /// `--max-partition-skew`, where it is not the default.
+    pub(crate) max_partition_skew: Option<u32>,
     /// For how many minutes after its end a window takes events on.
     pub(crate) lateness_minutes: u32,
     /// How long a partition is silent before it does not hold the others up.
@@ -84,17 +88,28 @@ impl Names {
             table: name("table"),
         }
     }
+
+    /// The names of another job on the same events, with everything else of its own.
+    pub(crate) fn of_reader(&self, reader: &str) -> Self {
+        Names { raw: self.raw.clone(), ..Names::of(&format!("{}-{reader}", self.scenario)) }
+    }
 }
 
 impl Plan {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["run", "--source", "kafka", "--sink", "kafka", "--sink", "dynamodb", "--create-table"]);
+        command.args(["run", "--source", "kafka", "--sink", "kafka"]);
+        if self.has_table {
+            command.args(["--sink", "dynamodb", "--create-table", "--dynamodb-table", &self.names.table]);
+        }
+        if let Some(windows) = self.max_partition_skew {
+            command.args(["--max-partition-skew", &windows.to_string()]);
+        }
         command.args(["--admin-addr", "off", "--log-format", "text"]);
         command.args(["--kafka-bootstrap-servers", &self.bootstrap]);
         command.args(["--input-topic", &self.names.raw, "--output-topic", &self.names.results]);
         command.args(["--late-topic", &self.names.late, "--rejected-topic", &self.names.rejected]);
-        command.args(["--dynamodb-table", &self.names.table, "--workers", &self.workers.to_string()]);
+        command.args(["--workers", &self.workers.to_string()]);
         if self.recovers {
             command.args(["--delivery", "exactly-once", "--environment", "chaos", "--group", &self.names.group]);
             command.args(["--allowed-lateness", &format!("{}m", self.lateness_minutes)]);

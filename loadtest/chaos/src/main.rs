@@ -2,11 +2,14 @@
 //! compares every row that comes out with an answer key. See README.md.
 
 mod args;
+mod backlog;
 mod broker;
+mod chart;
 mod dynamo;
 mod generator;
 mod http_proxy;
 mod job;
+mod memory;
 mod model;
 mod processes;
 mod progress;

@@ -45,6 +45,12 @@ pub(crate) fn table(entries: &[Entry]) -> String {
     text
 }
 
+/// What was measured beside, below the table.
+pub(crate) fn notes(entries: &[Entry]) -> String {
+    let lines = entries.iter().flat_map(|entry| entry.tally.notes.iter().map(|note| (entry.name, note)));
+    lines.map(|(name, note)| format!("{name}: {note}\n")).collect()
+}
+
 /// The last line, with its figures.
 pub(crate) fn verdict(entries: &[Entry]) -> String {
     let sum = |count: fn(&Tally) -> u64| entries.iter().map(|entry| count(&entry.tally)).sum::<u64>();
@@ -85,6 +91,13 @@ mod tests {
                         2000 rows compared: no difference";
         assert_eq!(verdict(&[entry("kill", 0), entry("stop", 0)]), expected);
         assert!(verdict(&[entry("kill", 2)]).ends_with(": 2 DIFFERENCES"));
+    }
+
+    #[test]
+    fn a_note_is_printed_with_its_scenario() {
+        let mut noted = entry("recovery", 0);
+        noted.tally.notes.push("median 1 s".to_owned());
+        assert_eq!(notes(&[entry("kill", 0), noted]), "recovery: median 1 s\n");
     }
 
     #[test]

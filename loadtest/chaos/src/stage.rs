@@ -72,9 +72,15 @@ impl<'a> Stage<'a> {
 
     /// Creates the topics; those of raw events with so many partitions.
     pub(crate) fn create_topics(&self, partitions: u32) -> Result<(), Trouble> {
-        let Names { raw, results, late, rejected, .. } = &self.names;
-        let outputs = [results, late, rejected].map(|name| (name.as_str(), OUTPUT_PARTITIONS));
-        self.suite.broker.create_topics(&[&[(raw.as_str(), partitions)], &outputs[..]].concat())
+        let outputs = outputs(&self.names);
+        self.suite.broker.create_topics(&[&[(self.names.raw.as_str(), partitions)], &outputs[..]].concat())
+    }
+
+    /// Another job on the same events: creates the topics that it writes to.
+    pub(crate) fn reader(&self, name: &str) -> Result<Plan, Trouble> {
+        let names = self.names.of_reader(name);
+        self.suite.broker.create_topics(&outputs(&names))?;
+        Ok(Plan { names, ..self.plan() })
     }
 
     /// Creates the topics and starts a generator.
@@ -93,6 +99,8 @@ impl<'a> Stage<'a> {
             names: self.names.clone(),
             workers: 2,
             processes: 1,
+            has_table: true,
+            max_partition_skew: None,
             lateness_minutes: 0,
             // Nothing is idle but where that is the subject.
             idle_timeout: "10m",
@@ -103,23 +111,31 @@ impl<'a> Stage<'a> {
 
     /// Starts the job under a supervisor.
     pub(crate) fn supervise(&self, plan: Plan) -> Result<Supervisor, Trouble> {
-        Supervisor::start(plan, self.folder.join("job.log"))
+        let reader = plan.names.scenario.strip_prefix(&self.names.scenario).unwrap_or_default();
+        let log = self.folder.join(format!("job{reader}.log"));
+        Supervisor::start(plan, log)
     }
 
     /// Waits for the generator's end, closes the last windows, waits until the job has done all, ends it, and compares.
     pub(crate) fn finish(&mut self, mut generator: Generator, mut jobs: Supervisor) -> Result<(), Trouble> {
-        self.say("waiting for the generator");
-        let limit = Duration::from_secs(generator.shape.seconds) + PATIENCE;
-        jobs.run_until("the generator's end", limit, &mut self.tally, |_| Ok(generator.ended()?.is_some()))?;
-        match generator.ended()? {
-            Some(status) if status.success() => {}
-            status => return Err(format!("the generator failed ({status:?}); see generate.log").into()),
-        }
+        self.wait_for_generator(&mut generator, &mut jobs)?;
         let Shape { partitions, .. } = generator.shape;
-        self.close_windows(partitions, generator.shape.closing_millis())?;
         // The key knows no allowed lateness.
         let answers = (jobs.plan.lateness_minutes == 0).then(|| generator.answers()).transpose()?;
         self.compare(partitions, answers, jobs)
+    }
+
+    /// Waits for the generator's end, and closes the last windows.
+    pub(crate) fn wait_for_generator(
+        &mut self,
+        generator: &mut Generator,
+        jobs: &mut Supervisor,
+    ) -> Result<(), Trouble> {
+        self.say("waiting for the generator");
+        let limit = Duration::from_secs(generator.shape.seconds) + PATIENCE;
+        jobs.run_until("the generator's end", limit, &mut self.tally, |_| Ok(generator.ended()?.is_some()))?;
+        generator.expect_success()?;
+        self.close_windows(generator.shape.partitions, generator.shape.closing_millis())
     }
 
     /// One event in each partition, after whose time every window that was generated is closed.
@@ -142,13 +158,13 @@ impl<'a> Stage<'a> {
             let same = compare(answers.iter().map(row_text), expected.rows.iter().map(row_text));
             self.take("the answer key, against the events that lie in the topic", same);
         }
-        let outputs = Outputs::open(self)?;
+        let outputs = Outputs::open(self, &jobs.plan.names)?;
         let outputs = self.wait_until_done(&mut jobs, &raw.ends()?, &expected, outputs)?;
         self.say("comparing");
         jobs.terminate(&mut self.tally)?;
-        self.compare_all(&expected, outputs)?;
+        self.compare_all(&expected, &jobs.plan.names, outputs)?;
         if jobs.plan.recovers {
-            self.compare_totals(partitions, &expected)?;
+            self.compare_totals(partitions, &jobs.plan.names, expected.totals)?;
         }
         Ok(())
     }
@@ -161,7 +177,8 @@ impl<'a> Stage<'a> {
         mut outputs: Outputs,
     ) -> Result<Outputs, Trouble> {
         self.say("waiting until the job has done all");
-        let records = ResumeRecords::new(&self.suite.broker, &self.names.group, &self.names.raw)?;
+        let Names { group, raw, .. } = &jobs.plan.names;
+        let records = ResumeRecords::new(&self.suite.broker, group, raw)?;
         let partitions = ends.len() as u32;
         let recovers = jobs.plan.recovers;
         let mut ask_at = Instant::now();
@@ -182,12 +199,12 @@ impl<'a> Stage<'a> {
         Ok(outputs)
     }
 
-    fn compare_all(&mut self, expected: &Expected, mut outputs: Outputs) -> Result<(), Trouble> {
+    fn compare_all(&mut self, expected: &Expected, names: &Names, mut outputs: Outputs) -> Result<(), Trouble> {
         let rows = || expected.rows.iter().map(row_text);
         let (finals, wrong) = verify::topic_rows(outputs.results.catch_up()?);
         self.take("results topic", compare(rows(), finals));
         self.take("results topic", Comparison { compared: 0, differences: wrong });
-        let stored = self.suite.dynamo.final_rows(&self.names.table)?;
+        let stored = self.suite.dynamo.final_rows(&names.table)?;
         self.take("DynamoDB", compare(expected.last_rows().map(row_text), stored.iter().map(row_text)));
         for (topic, reader, expected) in [
             ("late topic", &mut outputs.late, &expected.late),
@@ -206,8 +223,9 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn compare_totals(&mut self, partitions: u32, expected: &Expected) -> Result<(), Trouble> {
-        let records = ResumeRecords::new(&self.suite.broker, &self.names.group, &self.names.raw)?;
+    /// Compares the totals in the resume records.
+    pub(crate) fn compare_totals(&mut self, partitions: u32, names: &Names, expected: Totals) -> Result<(), Trouble> {
+        let records = ResumeRecords::new(&self.suite.broker, &names.group, &names.raw)?;
         let Some(records) = records.read_all(partitions)? else {
             self.tally.find("a partition has no resume record");
             return Ok(());
@@ -216,18 +234,23 @@ impl<'a> Stage<'a> {
         if !totals.is_balanced() {
             self.tally.find(format!("the totals do not balance: {totals:?}"));
         }
-        if totals != expected.totals {
-            self.tally.find(format!("the totals are {totals:?}, not {:?}", expected.totals));
+        if totals != expected {
+            self.tally.find(format!("the totals are {totals:?}, not {expected:?}"));
         }
         Ok(())
     }
 
-    fn take(&mut self, what: &str, comparison: Comparison) {
+    /// Takes note of a comparison.
+    pub(crate) fn take(&mut self, what: &str, comparison: Comparison) {
         self.tally.compared += comparison.compared;
         for difference in comparison.differences {
             self.tally.find(format!("{what}: {difference}"));
         }
     }
+}
+
+fn outputs(names: &Names) -> [(&str, u32); 3] {
+    [&names.results, &names.late, &names.rejected].map(|name| (name.as_str(), OUTPUT_PARTITIONS))
 }
 
 /// The topics that the job writes to.
@@ -238,9 +261,9 @@ struct Outputs {
 }
 
 impl Outputs {
-    fn open(stage: &Stage<'_>) -> Result<Self, Trouble> {
+    fn open(stage: &Stage<'_>, names: &Names) -> Result<Self, Trouble> {
         let open = |topic: &str| Reader::new(&stage.suite.broker, topic, OUTPUT_PARTITIONS);
-        let Names { results, late, rejected, .. } = &stage.names;
+        let Names { results, late, rejected, .. } = names;
         Ok(Outputs { results: open(results)?, late: open(late)?, rejected: open(rejected)? })
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Trouble> {
     let is_same = entries.iter().all(|entry| entry.tally.differences == 0);
     suite.broker.keep_log(&suite.folder);
     suite.broker.kill()?;
-    print!("{}", report::table(&entries));
+    print!("{}{}", report::table(&entries), report::notes(&entries));
     if args.keep || !is_same {
         println!("seed {seed}, logs in {}", folder.keep().display());
     }

@@ -25,6 +25,8 @@ pub(crate) struct Tally {
     pub(crate) compared: u64,
     /// What is not as it must be: a sentence each.
     pub(crate) findings: Vec<String>,
+    /// What was measured: a line each, printed below the table.
+    pub(crate) notes: Vec<String>,
     /// Rows and records that differ, and findings.
     pub(crate) differences: u64,
 }

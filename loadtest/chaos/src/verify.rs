@@ -81,6 +81,20 @@ pub(crate) fn topic_rows(records: &[Record]) -> (Vec<String>, Vec<String>) {
     (finals, wrong)
 }
 
+/// The records of a results topic that are final rows.
+pub(crate) fn finals(records: &[Record]) -> impl Iterator<Item = &Record> {
+    records.iter().filter(|record| {
+        let row = serde_json::from_slice::<TopicRow>(record.value.as_deref().unwrap_or_default());
+        row.is_ok_and(|row| row.is_final)
+    })
+}
+
+/// A record, byte for byte: key, value and headers.
+pub(crate) fn bytes(record: &Record) -> String {
+    let text = |bytes: &Option<Vec<u8>>| bytes.as_ref().map(|bytes| bytes.escape_ascii().to_string());
+    format!("key {:?}: {} {:?}", text(&record.key), text(&record.value).unwrap_or_default(), record.headers)
+}
+
 /// What a late or rejected topic keeps; the error is a record that does not say where it came from.
 pub(crate) fn kept(record: &Record) -> Result<Kept, String> {
     let header = |name: &str| record.headers.get(name).cloned();
@@ -167,6 +181,24 @@ mod tests {
             let wrong = topic_rows(&records).1;
             assert!(wrong.len() == 1 && wrong[0].contains(named), "{wrong:?} does not name {named}");
         }
+    }
+
+    #[test]
+    fn records_differ_in_key_headers_and_every_byte() {
+        let fine = row(1, "p", 2, true);
+        let mut spaced = fine.clone();
+        spaced.value.as_mut().unwrap().insert(1, b' ');
+        let headers: BTreeMap<_, _> = [("a".to_owned(), "b".to_owned())].into();
+        for other in [spaced, Record { key: None, ..fine.clone() }, Record { headers, ..fine.clone() }] {
+            assert_ne!(bytes(&fine), bytes(&other));
+        }
+        assert_eq!(bytes(&fine), bytes(&Record { partition: 1, offset: 7, ..fine.clone() }));
+    }
+
+    #[test]
+    fn live_rows_are_not_final() {
+        let rows = [row(1, "p", 2, false), row(1, "p", 2, true)];
+        assert_eq!(finals(&rows).collect::<Vec<_>>(), [&rows[1]]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The scenarios: what is done to the job, one file for each kind of fault.
 
 mod added_partitions;
+mod backfill;
 mod broker;
 mod by_hand;
+mod determinism;
 mod gaps;
 mod hot_partition;
 mod idle_partitions;
@@ -11,6 +13,7 @@ mod lateness;
 mod network;
 mod processes;
 mod quiet;
+mod recovery;
 mod rescale;
 mod second_job;
 mod stopped;
@@ -32,14 +35,16 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What is done, in a few words.
     pub(crate) about: &'static str,
-    /// Whether it cannot be played beside others: it takes away what they stand on.
+    /// Whether it cannot be played beside others: it takes away what they stand on, or measures time.
     pub(crate) is_alone: bool,
+    /// Whether the short form leaves it out, unless it is asked for.
+    is_long: bool,
     /// Does it.
     pub(crate) play: Play,
 }
 
 /// Their order is part of what the seed fixes: new ones go to the end.
-const SCENARIOS: [Scenario; 14] = [
+const SCENARIOS: [Scenario; 17] = [
     beside_others("kill", "the job is killed at random moments", kill::play),
     beside_others("processes", "one, all, and the supervisor of three processes are killed", processes::play),
     alone("broker", "the broker is stopped, and killed", broker::play),
@@ -54,6 +59,13 @@ const SCENARIOS: [Scenario; 14] = [
     beside_others("added", "the topic gets more partitions", added_partitions::play),
     beside_others("gaps", "aborted transactions of others lie between the events", gaps::play),
     beside_others("lateness", "kills, with allowed lateness and its revisions", lateness::play),
+    beside_others(
+        "determinism",
+        "five jobs that differ in speed, workers and luck read the same topic",
+        determinism::play,
+    ),
+    Scenario { is_long: true, ..alone("recovery", "starts with 3.5 million records to read again", recovery::play) },
+    beside_others("backfill", "a long topic with unequal partitions is read from its beginning", backfill::play),
 ];
 
 const QUIET: Scenario = beside_others("quiet", "nothing is done to the job", quiet::play);
@@ -61,11 +73,11 @@ const QUIET: Scenario = beside_others("quiet", "nothing is done to the job", qui
 type Play = fn(&mut Stage<'_>) -> Result<(), Trouble>;
 
 const fn beside_others(name: &'static str, about: &'static str, play: Play) -> Scenario {
-    Scenario { name, about, is_alone: false, play }
+    Scenario { name, about, is_alone: false, is_long: false, play }
 }
 
 const fn alone(name: &'static str, about: &'static str, play: Play) -> Scenario {
-    Scenario { name, about, is_alone: true, play }
+    Scenario { name, about, is_alone: true, is_long: false, play }
 }
 
 /// A scenario, and its place in the list of all.
@@ -80,7 +92,9 @@ pub(crate) fn chosen(args: &Args) -> Result<Vec<Chosen>, Trouble> {
     if let Some(unknown) = args.scenarios.iter().find(|name| !is_known(name)) {
         return Err(format!("there is no scenario {unknown}; see --list").into());
     }
-    let is_chosen =
-        |scenario: &Scenario| args.scenarios.is_empty() || args.scenarios.iter().any(|name| name == scenario.name);
+    let is_chosen = |scenario: &Scenario| match args.scenarios.is_empty() {
+        true => !(args.short && scenario.is_long),
+        false => args.scenarios.iter().any(|name| name == scenario.name),
+    };
     Ok((1..).zip(&SCENARIOS).filter(|(_, scenario)| is_chosen(scenario)).collect())
 }
