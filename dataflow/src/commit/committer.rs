@@ -270,7 +270,9 @@ impl Committer {
     fn is_due(&self) -> bool {
         let Some(since) = self.waiting.since else { return false };
         let Some(resume) = &self.resume else { return true };
+        let has_recovered = resume.recovery.is_some() && resume.ledger.has_caught_up();
         self.waiting.closed.is_some()
+            || has_recovered
             || self.control.is_stopping()
             || self.waiting.bytes >= MAX_WAITING_BYTES
             || since.elapsed() >= resume.interval
@@ -340,9 +342,7 @@ impl Resume {
 
     /// Says, once, that the job is where its topic was when it started, and has committed that.
     fn look_for_recovery(&mut self) {
-        let Some((started, partitions)) = self.recovery.take_if(|(_, partitions)| partitions.have_caught_up()) else {
-            return;
-        };
+        let Some((started, partitions)) = self.recovery.take_if(|_| self.ledger.has_caught_up()) else { return };
         let elapsed = started.elapsed();
         let (replayed, epoch) = (partitions.totals().replayed, self.ledger.epoch());
         tracing::info!("recovered in {:.3} s: {replayed} records replayed, epoch {epoch}", elapsed.as_secs_f64());

@@ -9,7 +9,7 @@ use super::home::Commit;
 use super::marker::Marker;
 use super::record::{Fingerprint, ResumeRecord};
 use crate::distinct::Time;
-use crate::record::PartitionId;
+use crate::record::{Offset, PartitionId};
 
 /// What is the same in all records of a job.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Ledger {
     first_open: Time,
     revision: u64,
     partitions: u32,
+    /// Where each partition ended when the job started.
+    ends: Vec<Offset>,
     markers: BTreeMap<PartitionId, Marker>,
     changed: BTreeSet<PartitionId>,
 }
@@ -46,6 +48,7 @@ impl Ledger {
             first_open: start.first_open,
             revision: start.revision,
             partitions: u32::try_from(start.partitions.len()).unwrap_or(u32::MAX),
+            ends: start.partitions.iter().map(|begin| begin.end).collect(),
             markers: BTreeMap::new(),
             changed: BTreeSet::new(),
         }
@@ -61,6 +64,13 @@ impl Ledger {
     #[must_use]
     pub const fn first_open(&self) -> Time {
         self.first_open
+    }
+
+    /// Whether every partition has been read as far as it reached when the job started.
+    #[must_use]
+    pub fn has_caught_up(&self) -> bool {
+        let mut ends = (0..).map(PartitionId).zip(&self.ends);
+        ends.all(|(partition, end)| self.markers.get(&partition).is_some_and(|marker| marker.position >= *end))
     }
 
     /// Takes note of a partition's state.

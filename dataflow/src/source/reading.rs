@@ -37,6 +37,8 @@ pub(super) struct Reading<R> {
     seen_millis: i64,
     /// Whether it has moved since its last marker.
     has_moved: bool,
+    /// Whether it had not been read as far as it reached when the job started.
+    was_behind: bool,
     marked: Instant,
 }
 
@@ -61,6 +63,7 @@ impl<R: PartitionReader> Reading<R> {
             totals: begin.totals,
             seen_millis: begin.seen_millis,
             has_moved: true,
+            was_behind: true,
             marked: Instant::now(),
         };
         this.reach(begin.offset);
@@ -149,7 +152,10 @@ impl<R: PartitionReader> Reading<R> {
     /// How far it is, where it has moved and the committer should know. Until it has read again what it had read before
     /// the job started, the record of that time stands.
     pub(super) fn take_marker(&mut self, is_due: bool, first_needed: Window) -> Option<Marker> {
-        let is_wanted = self.has_moved && (is_due || self.marked.elapsed() >= MARKER_INTERVAL);
+        // Whoever waits for the job to recover hears of it at once.
+        let has_caught_up = !self.was_behind || self.partition.has_caught_up();
+        let is_news = std::mem::replace(&mut self.was_behind, !has_caught_up) && has_caught_up;
+        let is_wanted = self.has_moved && (is_due || is_news || self.marked.elapsed() >= MARKER_INTERVAL);
         if !is_wanted || self.resumption.is_replaying() {
             return None;
         }
