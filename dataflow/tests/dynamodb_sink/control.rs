@@ -76,7 +76,7 @@ fn only_a_higher_epoch_takes_over() {
         let error = control.claim(epoch, None).unwrap_err();
         let expected = format!(
             "another job with epoch 3 owns table ecom-analytics-control (item \"job\"; this one has epoch {epoch}); let \
-             one of the two run, or give each a table of its own in DYNAMODB_TABLE"
+             one of the two run, or give each a table of its own in DYNAMODB_TABLE (docs/runbooks/fenced.md)"
         );
         assert_eq!(refusal(&error), expected);
     }

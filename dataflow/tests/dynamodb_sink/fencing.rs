@@ -22,7 +22,7 @@ fn a_later_epoch_wins_and_fences_the_earlier_one() {
     assert_eq!(
         refusal(&error),
         "another job with epoch 2 owns table ecom-analytics (product \"42\", window 2024-01-01T12:00:00Z; this one has \
-         epoch 1); let one of the two run, or give each a table of its own in DYNAMODB_TABLE"
+         epoch 1); let one of the two run, or give each a table of its own in DYNAMODB_TABLE (docs/runbooks/fenced.md)"
     );
     assert_eq!(dynamo.only(), (16, 0, 2));
 }
