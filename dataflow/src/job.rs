@@ -1,5 +1,7 @@
 //! The job: source, distinct, views and sinks, wired into one dataflow on every worker.
 
+mod outputs;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,12 +12,12 @@ use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::ToStream;
 use timely::worker::Worker;
 
+use self::outputs::{Outputs, Prepared};
 use crate::cluster::news::{share_news, tell_that_it_is_over};
 use crate::cluster::{self, Links};
 use crate::commit::begin::Start;
-use crate::commit::committer::{Committer, CommitterHandle, CommitterThread, Destination, Resume};
 use crate::commit::home::Home;
-use crate::commit::ledger::{Identity, Ledger};
+use crate::commit::ledger::Identity;
 use crate::commit::operator::commit;
 use crate::control::Control;
 use crate::distinct::{Distinct, DistinctSettings, Time, distinct};
@@ -26,7 +28,6 @@ use crate::partitions::{OnAllIdle, Partitions};
 use crate::record::PartitionId;
 use crate::sink::Sink;
 use crate::sink::operator::{Spread, write_live, write_rows};
-use crate::sink::thread::{SinkHandle, SinkThread};
 use crate::source::operator::{Shared, SourceSettings, Sources, source};
 use crate::source::{Arrivals, Inputs, Opened, PartitionReader, Ready, Watched};
 use crate::views;
@@ -34,9 +35,6 @@ use crate::windows::Windows;
 
 /// How long a worker sleeps at most: the source then looks after the connection to its broker.
 const LONGEST_PARK: Duration = Duration::from_secs(1);
-
-/// How long a failed job waits for a sink that is busy.
-const PATIENCE_WITH_SINKS: Duration = Duration::from_millis(300);
 
 /// What a running job shares with those who watch and steer it.
 #[derive(Clone, Debug)]
@@ -172,7 +170,7 @@ impl Job {
             sends_markers: self.control.is_resumable(),
             live,
             started,
-            outputs: Mutex::new(Outputs { sinks, resume, threads: Vec::new(), committer: None }),
+            outputs: Mutex::new(Outputs::new(sinks, resume)),
             prepared: Mutex::default(),
         });
         let running = Arc::clone(&process);
@@ -185,7 +183,7 @@ impl Job {
         workers.join();
         // Its handles keep the sinks waiting for more.
         process.prepared().take();
-        let outputs = std::mem::take(&mut *process.outputs.lock().unwrap_or_else(PoisonError::into_inner));
+        let outputs = std::mem::take(&mut *process.outputs());
         outputs.complete(&self.control)
     }
 }
@@ -202,23 +200,6 @@ struct Process<I: Inputs> {
     started: Instant,
     outputs: Mutex<Outputs>,
     prepared: Mutex<Option<Result<Prepared, Error>>>,
-}
-
-/// The sinks: as they were given, and then the threads that they run on.
-#[derive(Default)]
-struct Outputs {
-    sinks: Vec<SinkPlan>,
-    resume: Option<ResumePlan>,
-    threads: Vec<SinkThread>,
-    committer: Option<CommitterThread>,
-}
-
-/// What workers build their dataflow with.
-#[derive(Clone)]
-struct Prepared {
-    /// Sinks that every worker writes to.
-    row_sinks: Vec<SinkHandle>,
-    committer: CommitterHandle,
 }
 
 impl<I: Inputs> Process<I> {
@@ -250,71 +231,29 @@ impl<I: Inputs> Process<I> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn outputs(&self) -> MutexGuard<'_, Outputs> {
+        self.outputs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Finds out, once for all workers of all processes, where the job begins.
     fn lead(&self) -> Result<Start, Error> {
-        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut recorded = 0;
-        for plan in &outputs.sinks {
-            recorded = recorded.max(plan.sink.recorded_epoch()?);
-        }
-        let Some(resume) = &mut outputs.resume else {
-            let begins = self.inputs.beginnings(self.job.partitions.len());
-            let mut start = Start::first(begins, crate::clock::now_millis());
-            start.epoch = recorded + 1;
-            return Ok(start);
-        };
-        resume.home.open(recorded + 1)
+        self.outputs().begin(|| self.inputs.beginnings(self.job.partitions.len()))
     }
 
     /// Readies this process for the start that was agreed on.
     fn prepare(&self, start: &Start) -> Result<Prepared, Error> {
-        let Job { control, partitions, metrics, .. } = &self.job;
-        let is_first = control.is_local(0);
+        let Job { control, partitions, .. } = &self.job;
         for (id, _) in (0..).map(PartitionId).zip(&start.partitions) {
             partitions.ensure(id, &self.inputs.name(id));
         }
         control.set_committed(start.first_open);
-        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut row_sinks = Vec::new();
-        let mut destinations = Vec::new();
-        for SinkPlan { mut sink, rows, keeps_quarantined } in std::mem::take(&mut outputs.sinks) {
-            sink.begin(start.epoch, is_first)?;
-            if rows == Some(Spread::EveryWorker) {
-                let (thread, handle) = SinkThread::spawn(sink, control)?;
-                outputs.threads.push(thread);
-                row_sinks.push(handle);
-            } else {
-                destinations.push(Destination {
-                    sink,
-                    takes_rows: rows.is_some(),
-                    takes_quarantined: keeps_quarantined,
-                });
-            }
-        }
-        let resume = outputs.resume.take().filter(|_| is_first).map(|plan| {
-            match (start.is_first, start.first_open) {
-                (true, _) => tracing::info!("first start, epoch {}", start.epoch),
-                (_, 0) => tracing::info!("epoch {}, resuming before the first window has closed", start.epoch),
-                _ => tracing::info!("epoch {}, resuming at {}", start.epoch, start.closed_through()),
-            }
-            metrics.commit.epoch.set(i64::try_from(start.epoch).unwrap_or(i64::MAX));
-            Resume {
-                home: plan.home,
-                ledger: Ledger::new(plan.identity, start),
-                interval: plan.interval,
-                metrics: metrics.commit.clone(),
-                recovery: Some((self.started, Arc::clone(partitions))),
-            }
-        });
-        let (thread, committer) = CommitterThread::spawn(destinations, resume, control)?;
-        outputs.committer = Some(thread);
-        let watched = Watched {
+        let prepared = self.outputs().ready(start, &self.job, self.started)?;
+        self.inputs.watch(Watched {
             partitions: Arc::clone(partitions),
             arrivals: self.arrivals.clone(),
             control: Arc::clone(control),
-        };
-        self.inputs.watch(watched)?;
-        Ok(Prepared { row_sinks, committer })
+        })?;
+        Ok(prepared)
     }
 
     /// Opens the partitions of a worker: p belongs to worker p mod W.
@@ -376,33 +315,6 @@ impl LivePlan {
     /// How they are told to sinks that every worker writes to.
     fn store(self) -> Option<LiveSettings> {
         Some(LiveSettings { interval: self.store_interval?, ..self.rows })
-    }
-}
-
-impl Outputs {
-    /// Completes every output, unless the job has failed.
-    fn complete(self, control: &Control) -> Result<(), Error> {
-        let Outputs { threads, committer, .. } = self;
-        if let Some(failure) = control.failure() {
-            committer.into_iter().for_each(|committer| committer.abandon(PATIENCE_WITH_SINKS));
-            threads.into_iter().for_each(|thread| thread.abandon(PATIENCE_WITH_SINKS));
-            return Err(failure.clone());
-        }
-        let committer = committer.map(|committer| committer.join(control)).transpose()?;
-        let mut sinks = Vec::new();
-        for thread in threads {
-            if control.is_resumable() {
-                // What it has not written is written by the next start.
-                thread.abandon(PATIENCE_WITH_SINKS);
-            } else {
-                sinks.push(thread.join()?);
-            }
-        }
-        if let Some(failure) = control.failure() {
-            return Err(failure.clone());
-        }
-        sinks.into_iter().try_for_each(Sink::finish)?;
-        committer.map_or(Ok(()), Committer::finish)
     }
 }
 
