@@ -80,6 +80,8 @@ impl Watcher {
             let opened = self.topic.open(vec![(id, Begin { end: Offset(extent.end), ..begin })])?;
             tracing::info!(partition = id.0, "topic {} has a new partition", self.topic.topic);
             partitions.ensure(id, &self.topic.topic);
+            // Never opened a second time, also where a later one fails and is tried again.
+            self.known = id.0 + 1;
             for opened in opened {
                 arrivals.put(opened);
             }
