@@ -81,6 +81,8 @@ impl Ledger {
         // to do without the record of one that counts.
         while self.markers.contains_key(&PartitionId(self.partitions)) {
             self.partitions += 1;
+            // Every record says how many there are.
+            self.touch_all();
         }
     }
 
@@ -138,4 +140,43 @@ impl Ledger {
 pub fn first_needed(first_open: Time, horizon_windows: u64) -> Window {
     let ordinal = first_open.saturating_sub(horizon_windows);
     Window::from_ordinal(u32::try_from(ordinal).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commit::record::RecordTotals;
+    use crate::partitions::Watermark;
+
+    fn marker(partition: u32) -> Marker {
+        Marker {
+            partition: PartitionId(partition),
+            position: Offset(7),
+            watermark: Watermark::BEGINNING,
+            firsts: Vec::new(),
+            joins: Vec::new(),
+            seen_millis: 0,
+            is_idle: false,
+            totals: RecordTotals::default(),
+        }
+    }
+
+    #[test]
+    fn a_partition_counts_once_all_before_it_have_a_record_and_then_every_record_says_so() {
+        let identity = Identity {
+            settings: Fingerprint(0),
+            owner: "here:1".to_owned(),
+            out_of_orderness_millis: 10_000,
+            horizon_windows: 0,
+        };
+        let mut ledger = Ledger::new(identity, &Start::first([Offset(0), Offset(0)], 0));
+        let mut take = |partitions: &[u32]| -> Vec<(u32, u32)> {
+            partitions.iter().for_each(|partition| ledger.take(marker(*partition)));
+            ledger.take_commits().iter().map(|commit| (commit.partition.0, commit.record.partitions)).collect()
+        };
+        assert_eq!(take(&[0, 1]), [(0, 2), (1, 2)]);
+        assert_eq!(take(&[3]), [(3, 2)], "partition 2 has no record yet");
+        assert_eq!(take(&[2]), [(0, 4), (1, 4), (2, 4), (3, 4)]);
+        assert_eq!(take(&[1]), [(1, 4)]);
+    }
 }
