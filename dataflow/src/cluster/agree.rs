@@ -16,18 +16,22 @@ use timely::worker::Worker;
 use crate::control::Control;
 use crate::error::Error;
 
-/// How often a worker looks whether the job was stopped while it waits for the answer.
+/// How often a worker looks whether the job has failed while it waits for the answer.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The answer on its way.
 #[derive(Serialize, Deserialize)]
 enum Answer<T> {
     Found(T),
+    Stopped,
     Failed(Error),
 }
 
 /// What the first worker of the first process has found out with `lead`. It may take its time, while the others wait.
-/// `None`: the job was stopped before. Every worker of every process must call this at the same place.
+/// `None`: the job was stopped before that. Every worker of every process must call this at the same place.
+///
+/// Only the first worker looks whether the job was stopped: if each did, some could leave a job that others begin, and
+/// these would wait for them forever.
 ///
 /// # Errors
 /// The error of `lead`, on every worker.
@@ -51,7 +55,10 @@ pub fn agree<T: Serialize + DeserializeOwned>(
         });
     });
     if worker.index() == 0 {
-        let found = lead().map_or_else(Answer::Failed, Answer::Found);
+        let found = match control.is_stopping() {
+            true => Answer::Stopped,
+            false => lead().map_or_else(Answer::Failed, Answer::Found),
+        };
         // Text, so that a number or a map of any kind survives.
         let text = serde_json::to_string(&found)
             .map_err(|error| Error::Internal(format!("cannot tell the workers what was found: {error}")))?;
@@ -59,16 +66,20 @@ pub fn agree<T: Serialize + DeserializeOwned>(
         // It is held back until a time is complete.
         input.advance_to(1);
     }
-    while received.borrow().is_none() && control.failure().is_none() && !control.is_stopping() {
+    let text = loop {
+        if let Some(text) = received.take() {
+            break text;
+        }
+        if let Some(failure) = control.failure() {
+            return Err(failure.clone());
+        }
         worker.step_or_park(Some(LOOK_EVERY));
-    }
+    };
     drop(input);
     worker.drop_dataflow(dataflow);
-    let Some(text) = received.take() else {
-        return control.failure().map_or(Ok(None), |failure| Err(failure.clone()));
-    };
     match serde_json::from_str(&text) {
         Ok(Answer::Found(found)) => Ok(Some(found)),
+        Ok(Answer::Stopped) => Ok(None),
         Ok(Answer::Failed(error)) => Err(error),
         Err(error) => Err(Error::Internal(format!("what the first worker found cannot be read: {error}"))),
     }

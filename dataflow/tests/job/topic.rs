@@ -399,7 +399,7 @@ impl Running {
         !self.has_ended()
     }
 
-    fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.thread.as_ref().is_some_and(std::thread::JoinHandle::is_finished)
     }
 
