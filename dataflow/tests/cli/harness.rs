@@ -2,13 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+use crate::captured::Captured;
 
 /// Far more than any run needs, on a loaded machine too.
 pub(crate) const LIMIT: Duration = Duration::from_secs(40);
@@ -205,35 +206,6 @@ impl Drop for Running {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
-    }
-}
-
-/// What comes out of a pipe, as it comes.
-struct Captured {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    reader: JoinHandle<()>,
-}
-
-impl Captured {
-    fn of(mut pipe: impl Read + Send + 'static) -> Self {
-        let bytes = Arc::<Mutex<Vec<u8>>>::default();
-        let shared = Arc::clone(&bytes);
-        let reader = thread::spawn(move || {
-            let mut chunk = [0; 8192];
-            while let Ok(len @ 1..) = pipe.read(&mut chunk) {
-                shared.lock().expect("no thread panics").extend_from_slice(&chunk[..len]);
-            }
-        });
-        Captured { bytes, reader }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().expect("no thread panics")).into_owned()
-    }
-
-    fn finish(self) -> Vec<u8> {
-        self.reader.join().expect("the reader ends");
-        std::mem::take(&mut self.bytes.lock().expect("no thread panics"))
     }
 }
 

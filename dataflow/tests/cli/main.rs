@@ -4,6 +4,8 @@
 //! limit. Whatever a test is about, a run must not panic and must write no control codes where nobody looks at a
 //! terminal: [`harness`] checks that of each.
 
+#[path = "../common/captured.rs"]
+mod captured;
 mod damaged;
 mod fixtures;
 mod flags;

@@ -1,14 +1,14 @@
 //! Starts the processes of a test, and watches them.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
+use crate::captured::Captured;
 use crate::process::{HOSTS, PROCESS, PROCESSES, WORKERS};
 
 /// Far more than anything needs, on a loaded machine too.
@@ -40,8 +40,8 @@ impl Cluster {
         command.envs(variables.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let stdout = Captured::of(child.stdout.take().unwrap());
-        let stderr = Captured::of(child.stderr.take().unwrap());
+        let stdout = child.stdout.take().map(Captured::of);
+        let stderr = child.stderr.take().map(Captured::of);
         Process { number: process, child, stdout, stderr }
     }
 
@@ -57,8 +57,8 @@ impl Cluster {
 pub(crate) struct Process {
     pub(crate) number: usize,
     child: Child,
-    stdout: Captured,
-    stderr: Captured,
+    stdout: Option<Captured>,
+    stderr: Option<Captured>,
 }
 
 impl Process {
@@ -69,7 +69,7 @@ impl Process {
     }
 
     pub(crate) fn said(&self) -> String {
-        self.stderr.text()
+        self.stderr.as_ref().map(Captured::text).unwrap_or_default()
     }
 
     pub(crate) fn waits_until_says(&mut self, what: &str) {
@@ -106,9 +106,11 @@ impl Process {
             assert!(began.elapsed() < LIMIT, "still runs:\n{}", self.said());
             thread::sleep(POLL);
         };
-        let said = self.stderr.finish();
+        let [stdout, said] = [self.stdout.take(), self.stderr.take()].map(|pipe| {
+            let bytes = pipe.map(Captured::finish).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
         assert_eq!(status.code(), Some(code), "process {}:\n{said}", self.number);
-        let stdout = self.stdout.finish();
         let is_of_the_test_runner = |line: &str| line.is_empty() || line.starts_with("running 1 test");
         assert!(stdout.lines().all(is_of_the_test_runner), "rows would not be alone on standard output:\n{stdout}");
         said
@@ -122,35 +124,6 @@ impl Process {
         assert!(last.starts_with("dataflow: ") && last.contains(why), "process {number}: {why:?} is not said:\n{said}");
         let consequences = ["MergeQueue", "timely communication error", "Send thread panic", "Recv thread panic"];
         assert!(!consequences.iter().any(|what| said.contains(what)), "process {number}:\n{said}");
-    }
-}
-
-/// What comes out of a pipe, as it comes.
-struct Captured {
-    bytes: Arc<Mutex<Vec<u8>>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Captured {
-    fn of(mut pipe: impl Read + Send + 'static) -> Self {
-        let bytes = Arc::<Mutex<Vec<u8>>>::default();
-        let shared = Arc::clone(&bytes);
-        let reader = thread::spawn(move || {
-            let mut chunk = [0; 8192];
-            while let Ok(len @ 1..) = pipe.read(&mut chunk) {
-                shared.lock().unwrap().extend_from_slice(&chunk[..len]);
-            }
-        });
-        Captured { bytes, reader: Some(reader) }
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
-    }
-
-    fn finish(&mut self) -> String {
-        self.reader.take().unwrap().join().unwrap();
-        self.text()
     }
 }
 

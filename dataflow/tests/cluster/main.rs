@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agreeing;
+#[path = "../common/captured.rs"]
+mod captured;
 mod ending;
 mod gossip;
 mod harness;

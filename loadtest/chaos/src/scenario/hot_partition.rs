@@ -1,6 +1,7 @@
 //! Most events are in one partition, few in the others, and the job is killed: where a partition is read on has nothing
 //! to do with where the others are.
 
+use super::kill::kill_when_ready;
 use crate::Trouble;
 use crate::generator::Shape;
 use crate::stage::Stage;
@@ -10,15 +11,6 @@ pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     // 84 %, 13 %, 2 % and 0.3 %: four or more events a second, fifteen a minute of event time, in the smallest.
     let generator = stage.generate(Shape { seconds: 5 * kills + 2, skew: 0.85, ..Shape::default() })?;
     let mut jobs = stage.supervise(stage.plan())?;
-    jobs.run_until_ready(0, &mut stage.tally)?;
-    for kill in 1..=kills {
-        stage.say(&format!("kill {kill} of {kills}"));
-        let before = stage.seconds(0.5, 4.0);
-        jobs.run_for(before, &mut stage.tally)?;
-        jobs.kill(&mut stage.tally)?;
-        let epoch = jobs.job.epoch;
-        jobs.start_again()?;
-        jobs.run_until_ready(epoch, &mut stage.tally)?;
-    }
+    kill_when_ready(stage, &mut jobs, kills)?;
     stage.finish(generator, jobs)
 }

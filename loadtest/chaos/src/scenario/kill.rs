@@ -3,6 +3,7 @@
 use crate::Trouble;
 use crate::generator::Shape;
 use crate::stage::Stage;
+use crate::supervisor::Supervisor;
 
 /// From soon after the start, before the first commit, to when all is calm.
 const FROM_SECONDS: f64 = 0.3;
@@ -20,4 +21,19 @@ pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {
         jobs.start_again()?;
     }
     stage.finish(generator, jobs)
+}
+
+/// Kills the job again and again, each time a while after it has recovered.
+pub(super) fn kill_when_ready(stage: &mut Stage<'_>, jobs: &mut Supervisor, kills: u64) -> Result<(), Trouble> {
+    jobs.run_until_ready(0, &mut stage.tally)?;
+    for kill in 1..=kills {
+        stage.say(&format!("kill {kill} of {kills}"));
+        let before = stage.seconds(0.5, 4.0);
+        jobs.run_for(before, &mut stage.tally)?;
+        jobs.kill(&mut stage.tally)?;
+        let epoch = jobs.job.epoch;
+        jobs.start_again()?;
+        jobs.run_until_ready(epoch, &mut stage.tally)?;
+    }
+    Ok(())
 }
