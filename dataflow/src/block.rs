@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use schemas::{RawEvent, Window};
+use schemas::{EventView, Window};
 
 use crate::distinct::Time;
 
@@ -95,8 +95,8 @@ impl BlockBuilder {
     }
 
     /// Adds an event to the block of the worker that its user and product are placed on.
-    pub fn push(&mut self, event: &RawEvent<'_>, window: Window, takes_effect: Time) {
-        let (product, user) = (event.product_id.as_bytes(), event.user_id.as_bytes());
+    pub fn push(&mut self, event: &EventView<'_>, window: Window, takes_effect: Time) {
+        let (product, user) = (event.product_id, event.user_id);
         let hash = placement(product, user);
         // Uniform in 0..workers, from the bits in the hash's middle: the worker's table uses the outer ones.
         let destination = (u64::from(hash as u32) * self.blocks.len() as u64) >> 32;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use schemas::{EventTime, RawEvent, Reason, Window};
+use schemas::{EventTime, EventView, Reason, Window};
 
 use crate::clock;
 use crate::distinct::Time;
@@ -108,7 +108,7 @@ impl Classifier {
     /// Judges the partition's next valid event; `record_time` is the time that the broker gave the record.
     ///
     /// Order of judgement: future (rejected), filtered, late, on time. Whatever is not rejected moves the watermark.
-    pub fn judge(&mut self, event: &RawEvent<'_>, record_time: Option<i64>) -> Timing {
+    pub fn judge(&mut self, event: &EventView<'_>, record_time: Option<i64>) -> Timing {
         let event_millis = event.timestamp.millis();
         if let Some(max_skew) = self.max_future_skew_millis {
             let now = record_time.unwrap_or_else(clock::now_millis);
@@ -124,8 +124,9 @@ impl Classifier {
         timing
     }
 
-    fn judge_window(&self, event: &RawEvent<'_>) -> Timing {
-        if !self.event_types.is_empty() && !self.event_types.iter().any(|wanted| *wanted == event.event_type) {
+    fn judge_window(&self, event: &EventView<'_>) -> Timing {
+        if !self.event_types.is_empty() && !self.event_types.iter().any(|wanted| wanted.as_bytes() == event.event_type)
+        {
             return Timing::Filtered;
         }
         let window = Window::of(event.timestamp);

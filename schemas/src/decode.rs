@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::wire::is_id;
-use crate::{EventTime, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
+use crate::{EventTime, EventView, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
 
 /// Decodes one record: the value of a Kafka message, an item of a request, or a line of a file without
 /// its line end.
@@ -27,7 +27,7 @@ use crate::{EventTime, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
 /// # Ok::<(), schemas::Reason>(())
 /// ```
 pub fn decode(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
-    match decode_fast(record) {
+    match decode_fast(record).and_then(EventView::to_event) {
         Some(event) => Ok(event),
         None => decode_general(record),
     }
@@ -39,29 +39,28 @@ pub fn decode(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
 /// `metadata`, in this order, without white space, all of them strings without escapes, the metadata an
 /// object of such strings. The whole record is validated.
 #[must_use]
-pub fn decode_fast(record: &[u8]) -> Option<RawEvent<'_>> {
-    if record.len() > MAX_RECORD_BYTES {
+#[inline]
+pub fn decode_fast(record: &[u8]) -> Option<EventView<'_>> {
+    let is_text = || record.is_ascii() || std::str::from_utf8(record).is_ok();
+    if record.len() > MAX_RECORD_BYTES || !is_text() {
         return None;
     }
-    let mut cursor = Cursor { text: std::str::from_utf8(record).ok()?, at: 0 };
-    cursor.skip(br#"{"user_id":"#)?;
+    let mut cursor = Cursor { rest: record };
+    cursor.skip(br#"{"user_id":""#)?;
     let user_id = cursor.plain_id()?;
-    cursor.skip(br#","product_id":"#)?;
+    cursor.skip(br#"","product_id":""#)?;
     let product_id = cursor.plain_id()?;
-    cursor.skip(br#","event_type":"#)?;
+    cursor.skip(br#"","event_type":""#)?;
     let event_type = cursor.plain_id()?;
-    cursor.skip(br#","timestamp":"#)?;
-    let timestamp = EventTime::parse(cursor.plain_string()?.as_bytes()).ok()?;
-    if cursor.skip(br#","metadata":"#).is_some() {
-        cursor.flat_object()?;
+    cursor.skip(br#"","timestamp":""#)?;
+    let timestamp = cursor.time()?;
+    if cursor.skip(br#"","metadata":{"#).is_some() {
+        cursor.plain_fields()?;
+        cursor.skip(b"}")?;
+    } else {
+        cursor.skip(br#""}"#)?;
     }
-    cursor.skip(b"}")?;
-    cursor.is_at_end().then_some(RawEvent {
-        user_id: Cow::Borrowed(user_id),
-        product_id: Cow::Borrowed(product_id),
-        event_type: Cow::Borrowed(event_type),
-        timestamp,
-    })
+    cursor.rest.is_empty().then_some(EventView { user_id, product_id, event_type, timestamp })
 }
 
 /// Reads any record, whatever its key order, white space, escapes and extra fields.
@@ -87,79 +86,82 @@ pub fn decode_general(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
     fields.judge()
 }
 
-/// A reader of JSON without white space and escapes.
+/// A reader of JSON without white space and escapes, by what is left to read.
 struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
+    rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
+    #[inline]
     fn skip<const N: usize>(&mut self, expected: &[u8; N]) -> Option<()> {
         // A known length makes this a comparison of words, not a call.
-        if self.text.as_bytes().get(self.at..)?.first_chunk::<N>()? != expected {
-            return None;
+        let (head, rest) = self.rest.split_first_chunk::<N>()?;
+        (head == expected).then(|| self.rest = rest)
+    }
+
+    /// What stands before the quote, the escape or the control character that comes next.
+    #[inline]
+    fn plain(&mut self) -> Option<&'a [u8]> {
+        let (text, rest) = self.rest.split_at_checked(plain_len(self.rest))?;
+        self.rest = rest;
+        Some(text)
+    }
+
+    #[inline]
+    fn plain_id(&mut self) -> Option<&'a [u8]> {
+        self.plain().filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
+    }
+
+    #[inline]
+    fn time(&mut self) -> Option<EventTime> {
+        // Nearly all have this length, and whatever is such a time has neither quotes nor escapes.
+        if let Some((text, rest)) = self.rest.split_first_chunk()
+            && let Some(time) = EventTime::parse_usual(text)
+        {
+            self.rest = rest;
+            return Some(time);
         }
-        self.at += N;
-        Some(())
+        EventTime::parse(self.plain()?).ok()
     }
 
-    fn is_at_end(&self) -> bool {
-        self.at == self.text.len()
-    }
-
-    /// A string without escapes, without its quotes.
-    fn plain_string(&mut self) -> Option<&'a str> {
-        self.skip(b"\"")?;
-        let start = self.at;
-        let end = start + plain_len(&self.text.as_bytes()[start..]);
-        self.at = end;
-        self.skip(b"\"")?;
-        self.text.get(start..end)
-    }
-
-    fn plain_id(&mut self) -> Option<&'a str> {
-        self.plain_string().filter(|id| is_id(id))
-    }
-
-    /// An object whose values are plain strings.
-    fn flat_object(&mut self) -> Option<()> {
-        self.skip(b"{")?;
+    /// The rest of an object whose values are plain strings.
+    #[inline]
+    fn plain_fields(&mut self) -> Option<()> {
         if self.skip(b"}").is_some() {
             return Some(());
         }
+        self.skip(b"\"")?;
         loop {
-            self.plain_string()?;
-            self.skip(b":")?;
-            self.plain_string()?;
-            if self.skip(b",").is_none() {
-                return self.skip(b"}");
+            self.plain()?;
+            self.skip(br#"":""#)?;
+            self.plain()?;
+            if self.skip(br#"",""#).is_none() {
+                return self.skip(br#""}"#);
             }
         }
     }
 }
 
 /// How many bytes stand before the first quote, backslash or control character.
+#[inline]
 fn plain_len(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     // The lowest byte that is flagged is exact; higher ones may be flagged by a borrow.
     let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let mut len = 0;
-    for chunk in bytes.chunks_exact(8) {
-        // chunks_exact yields chunks of just this length.
-        let Ok(chunk) = <[u8; 8]>::try_from(chunk) else { break };
-        let word = u64::from_le_bytes(chunk);
+    let (words, rest) = bytes.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
         let quotes = zero_bytes(word ^ (ONES * u64::from(b'"')));
         let backslashes = zero_bytes(word ^ (ONES * u64::from(b'\\')));
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
         let special = quotes | backslashes | controls;
         if special != 0 {
-            return len + special.trailing_zeros() as usize / 8;
+            return index * 8 + special.trailing_zeros() as usize / 8;
         }
-        len += 8;
     }
-    let rest = &bytes[len..];
-    len + rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).unwrap_or(rest.len())
+    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    bytes.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 /// The required fields as written; of a duplicate key the last value.

@@ -31,3 +31,42 @@ pub struct RawEvent<'a> {
     /// When it was done, by the sender's clock.
     pub timestamp: EventTime,
 }
+
+/// A [`RawEvent`] whose texts are bytes of UTF-8: what counting needs of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventView<'a> {
+    /// Who looked; 1..=256 bytes.
+    pub user_id: &'a [u8],
+    /// At what; 1..=256 bytes.
+    pub product_id: &'a [u8],
+    /// What was done, such as `VIEW_PRODUCT`; 1..=256 bytes.
+    pub event_type: &'a [u8],
+    /// When it was done, by the sender's clock.
+    pub timestamp: EventTime,
+}
+
+impl RawEvent<'_> {
+    /// Its texts as bytes.
+    #[must_use]
+    pub fn view(&self) -> EventView<'_> {
+        EventView {
+            user_id: self.user_id.as_bytes(),
+            product_id: self.product_id.as_bytes(),
+            event_type: self.event_type.as_bytes(),
+            timestamp: self.timestamp,
+        }
+    }
+}
+
+impl<'a> EventView<'a> {
+    /// With its texts as such; `None` where one of them is no UTF-8, which no decoder lets pass.
+    pub(crate) fn to_event(self) -> Option<RawEvent<'a>> {
+        let text = |bytes| std::str::from_utf8(bytes).ok().map(Cow::Borrowed);
+        Some(RawEvent {
+            user_id: text(self.user_id)?,
+            product_id: text(self.product_id)?,
+            event_type: text(self.event_type)?,
+            timestamp: self.timestamp,
+        })
+    }
+}

@@ -51,7 +51,23 @@ impl EventTime {
     /// [`InvalidTime`] for anything else: a space for the `T`, a leap second, a day that the calendar
     /// lacks, an instant outside of 1970..=9999 in UTC.
     pub fn parse(text: &[u8]) -> Result<Self, InvalidTime> {
-        parse_rfc3339(text).ok_or(InvalidTime)
+        match text.try_into().ok().and_then(Self::parse_usual) {
+            Some(time) => Ok(time),
+            None => parse_rfc3339(text).ok_or(InvalidTime),
+        }
+    }
+
+    /// Reads the spelling in which nearly all times come, `2024-01-01T12:00:00.000Z`, eight bytes at a time; `None` says
+    /// nothing but that this is another one, or no time.
+    #[inline]
+    pub(crate) fn parse_usual(text: &[u8; 24]) -> Option<Self> {
+        // The numbers begin at these places of each eight bytes.
+        let [century, _, year, _, _, month, ..] = two_digit_numbers(text, 0, *b"0000-00-")?;
+        let [day, _, _, hour, _, _, minute, _] = two_digit_numbers(text, 8, *b"00T00:00")?;
+        let [_, second, _, hundreds, _, millis, ..] = two_digit_numbers(text, 16, *b":00.000Z")?;
+        let date = (century * 100 + year, month, day);
+        let millis = seconds_of(date, (hour, minute, second))? * 1000 + hundreds * 100 + millis;
+        Self::from_millis(millis).ok()
     }
 }
 
@@ -171,13 +187,13 @@ fn write_seconds(f: &mut fmt::Formatter<'_>, seconds: i64) -> fmt::Result {
 ///
 /// Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
 const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let y = if month <= 2 { year - 1 } else { year };
-    let era = y.div_euclid(400);
-    let year_of_era = y.rem_euclid(400);
-    let shifted_month = (month + 9) % 12;
-    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+    // From March on, so that a leap day is a year's last one.
+    let (year, month) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
+    // Unsigned, which divides faster: a year has four digits, and 400 years repeat the calendar.
+    let year = (year + 400) as u32;
+    let days_before_year = year * 365 + year / 4 - year / 100 + year / 400;
+    let day_of_year = (153 * month as u32 + 2) / 5 + day as u32 - 1;
+    (days_before_year + day_of_year) as i64 - 146_097 - 719_468
 }
 
 /// The inverse of [`days_from_civil`], from the same source.
@@ -203,6 +219,27 @@ const fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
+/// Eight bytes of a text from `at` on, if they are like the pattern: each `0` of it stands for any digit, other bytes for
+/// themselves. Returns, for each byte, the number that its digit and the next one are together; what is no digit counts
+/// as 0.
+#[inline]
+fn two_digit_numbers(text: &[u8; 24], at: usize, pattern: [u8; 8]) -> Option<[i64; 8]> {
+    // What must be added so that a byte's highest bit shows that it is too large: above 9 for a digit, above 0 else.
+    let carries = u64::from_le_bytes(pattern.map(|byte| if byte == b'0' { 0x76 } else { 0x7F }));
+    let digits = u64::from_le_bytes(*text[at..].first_chunk()?) ^ u64::from_le_bytes(pattern);
+    let too_large = (digits.wrapping_add(carries) | digits) & 0x8080_8080_8080_8080;
+    // No byte gets larger than 99.
+    (too_large == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes().map(i64::from))
+}
+
+/// Seconds since the Unix epoch of a date and a time of day in UTC, if there are such.
+#[inline]
+fn seconds_of((year, month, day): (i64, i64, i64), (hour, minute, second): (i64, i64, i64)) -> Option<i64> {
+    let is_date = (1..=12).contains(&month) && day >= 1 && (day <= 28 || day <= days_in_month(year, month));
+    let is_time = hour <= 23 && minute <= 59 && second <= 59;
+    (is_date && is_time).then(|| days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
 fn parse_rfc3339(text: &[u8]) -> Option<EventTime> {
     let (head, rest) = text.split_first_chunk::<19>()?;
     let [y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T' | b't', h1, h2, b':', mi1, mi2, b':', s1, s2] = *head
@@ -212,18 +249,9 @@ fn parse_rfc3339(text: &[u8]) -> Option<EventTime> {
     let year = two_digits(y1, y2)? * 100 + two_digits(y3, y4)?;
     let (month, day) = (two_digits(mo1, mo2)?, two_digits(d1, d2)?);
     let (hour, minute, second) = (two_digits(h1, h2)?, two_digits(mi1, mi2)?, two_digits(s1, s2)?);
-    if !(1..=12).contains(&month)
-        || day < 1
-        || day > days_in_month(year, month)
-        || hour > 23
-        || minute > 59
-        || second > 59
-    {
-        return None;
-    }
+    let seconds = seconds_of((year, month, day), (hour, minute, second))?;
     let (fraction_millis, offset) = split_fraction(rest)?;
-    let seconds =
-        days_from_civil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_seconds(offset)?;
+    let seconds = seconds - offset_seconds(offset)?;
     // A fraction only ever adds, so dropping its lower digits truncates towards the past.
     EventTime::from_millis(seconds * 1000 + fraction_millis).ok()
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use schemas::{decode_fast, decode_general};
+use schemas::{RawEvent, decode_fast, decode_general};
 
 use crate::decoder_oracle::compare;
 use crate::fixtures::{cases, judge};
@@ -92,7 +92,8 @@ proptest! {
     fn the_common_layout_is_read_by_the_fast_path_as_by_the_general_one(record in canonical()) {
         let fast = decode_fast(record.as_bytes());
         prop_assert!(fast.is_some(), "{}", record);
-        prop_assert_eq!(fast, decode_general(record.as_bytes()).ok());
+        let general = decode_general(record.as_bytes()).ok();
+        prop_assert_eq!(fast, general.as_ref().map(RawEvent::view));
     }
 
     #[test]
@@ -143,7 +144,7 @@ fn every_ascii_byte_is_recognised_at_every_place_in_a_string() {
                 if byte < 0x20 || byte == b'"' || byte == b'\\' {
                     assert_eq!(fast, None, "{byte:#04x} after {before}, before {after}");
                 } else {
-                    assert_eq!(fast.unwrap().user_id, id, "{byte:#04x} after {before}, before {after}");
+                    assert_eq!(fast.unwrap().user_id, id.as_bytes(), "{byte:#04x} after {before}, before {after}");
                 }
                 let _ = judge(record.as_bytes());
             }
@@ -158,7 +159,7 @@ fn every_other_character_is_plain_at_every_place_in_a_string() {
             let id = format!("{}{c}{c}\u{7f}!#", "a".repeat(before));
             let record =
                 format!(r#"{{"user_id":"{id}","product_id":"1","event_type":"V","timestamp":"2024-01-01T12:00:00Z"}}"#);
-            assert_eq!(decode_fast(record.as_bytes()).unwrap().user_id, id);
+            assert_eq!(decode_fast(record.as_bytes()).unwrap().user_id, id.as_bytes());
             let _ = judge(record.as_bytes());
         }
     }
