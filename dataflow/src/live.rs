@@ -5,9 +5,11 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::FixedState;
 use schemas::{ResultRow, Window};
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
@@ -15,7 +17,6 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::{Capability, Operator};
 
-use crate::block::product_hash;
 use crate::clock;
 use crate::distinct::Time;
 use crate::duration::millis;
@@ -69,7 +70,7 @@ pub enum LiveNews {
 impl LiveNews {
     fn destination(&self) -> u64 {
         match self {
-            LiveNews::Grown { product, .. } => product_hash(product.as_bytes()),
+            LiveNews::Grown { product, .. } => FixedState::default().hash_one(product),
             LiveNews::CaughtUp { to } => *to,
         }
     }

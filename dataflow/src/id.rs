@@ -1,0 +1,197 @@
+//! Ids of users and products as two machine words: compared, hashed and copied without a call or a loop.
+//!
+//! An id of up to 15 bytes, as nearly all are, is in the words themselves. A longer one stands in a [`LongIds`], and the
+//! words say where.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use serde::{Deserialize, Serialize};
+
+/// An id; a long one means something only together with the [`LongIds`] that it stands in.
+///
+/// The last of the sixteen bytes is the length of an id that is in the others, padded with zeros, or [`LONG`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Id([u64; 2]);
+
+const LONG: u8 = u8::MAX;
+
+impl Id {
+    /// An id that fits in: of 1..=15 bytes.
+    #[must_use]
+    #[inline]
+    pub fn short(id: &[u8]) -> Option<Id> {
+        let bits = u64::BITS / 8;
+        let len = u32::try_from(id.len()).ok()?;
+        // Two reads that overlap take the place of a copy whose length is not known.
+        let [low, high] = match len {
+            8..=15 => {
+                let last = u64::from_le_bytes(*id.last_chunk()?);
+                [u64::from_le_bytes(*id.first_chunk()?), last.checked_shr((16 - len) * bits).unwrap_or(0)]
+            }
+            4..=7 => {
+                let last = u32::from_le_bytes(*id.last_chunk()?);
+                let first = u32::from_le_bytes(*id.first_chunk()?);
+                [u64::from(first) | u64::from(last) << ((len - 4) * bits), 0]
+            }
+            1..=3 => {
+                let (middle, last) = (u64::from(id[id.len() / 2]), u64::from(id[id.len() - 1]));
+                [u64::from(id[0]) | middle << (len / 2 * bits) | last << ((len - 1) * bits), 0]
+            }
+            _ => return None,
+        };
+        Some(Id([low, high | u64::from(len) << 56]))
+    }
+
+    /// The id that stands at a place of its [`LongIds`].
+    const fn long(number: u32) -> Id {
+        Id([number as u64, (LONG as u64) << 56])
+    }
+
+    /// Where a long id stands.
+    #[inline]
+    fn number(self) -> Option<u32> {
+        (self.0[1] >> 56 == u64::from(LONG)).then_some(self.0[0] as u32)
+    }
+
+    /// The words, to be hashed.
+    #[must_use]
+    pub const fn words(self) -> [u64; 2] {
+        self.0
+    }
+
+    /// Hands the id's bytes to `read`.
+    pub fn read<R>(self, long: &LongIds, read: impl FnOnce(&[u8]) -> R) -> R {
+        if let Some(number) = self.number() {
+            return read(long.get(number));
+        }
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.0[0].to_le_bytes());
+        bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
+        let len = usize::from(bytes[15]);
+        read(&bytes[..len])
+    }
+}
+
+/// Ids that are too long for the words, back to back, numbered from 0.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct LongIds {
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl LongIds {
+    /// The id, which is kept here if it is long.
+    #[inline]
+    pub fn keep(&mut self, id: &[u8]) -> Id {
+        Id::short(id).unwrap_or_else(|| Id::long(self.push(id)))
+    }
+
+    /// How much memory they take, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len() + size_of_val(&self.ends[..])
+    }
+
+    fn push(&mut self, id: &[u8]) -> u32 {
+        self.bytes.extend_from_slice(id);
+        self.ends.push(self.bytes.len());
+        let number = self.ends.len() - 1;
+        u32::try_from(number).expect("2^32 ids of more than 15 bytes do not fit into memory")
+    }
+
+    fn get(&self, number: u32) -> &[u8] {
+        let number = number as usize;
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bytes[start..self.ends[number]]
+    }
+}
+
+/// Long ids, each once: two of its [`Id`]s are equal if and only if their texts are.
+#[derive(Debug, Default)]
+pub struct UniqueIds {
+    known: HashTable<u32>,
+    ids: LongIds,
+}
+
+impl UniqueIds {
+    /// The id as it is here, of one that stands elsewhere.
+    #[inline]
+    pub fn adopt(&mut self, id: Id, from: &LongIds) -> Id {
+        match id.number() {
+            Some(number) => self.adopt_long(from.get(number)),
+            None => id,
+        }
+    }
+
+    /// Where the long ones stand.
+    #[must_use]
+    pub const fn ids(&self) -> &LongIds {
+        &self.ids
+    }
+
+    #[cold]
+    fn adopt_long(&mut self, id: &[u8]) -> Id {
+        let UniqueIds { known, ids } = self;
+        match known.entry(hash_of_long(id), |at| ids.get(*at) == id, |at| hash_of_long(ids.get(*at))) {
+            Entry::Occupied(known) => Id::long(*known.get()),
+            Entry::Vacant(place) => {
+                let number = ids.push(id);
+                place.insert(number);
+                Id::long(number)
+            }
+        }
+    }
+}
+
+fn hash_of_long(id: &[u8]) -> u64 {
+    FixedState::default().hash_one(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Ids that share beginnings, ends and lengths, around the length that is too long.
+    fn id() -> impl Strategy<Value = Vec<u8>> {
+        let byte = prop_oneof![Just(0_u8), Just(b'a'), Just(b'b'), Just(0xFF), any::<u8>()];
+        prop_oneof![8 => prop::collection::vec(byte.clone(), 1..20), 1 => prop::collection::vec(byte, 250..=256)]
+    }
+
+    proptest! {
+        #[test]
+        fn ids_are_read_as_they_were_written(ids in prop::collection::vec(id(), 1..12)) {
+            let mut long = LongIds::default();
+            let kept: Vec<_> = ids.iter().map(|id| long.keep(id)).collect();
+            let mut unique = UniqueIds::default();
+            for (id, kept) in ids.iter().zip(&kept) {
+                prop_assert_eq!(&kept.read(&long, <[u8]>::to_vec), id);
+                let adopted = unique.adopt(*kept, &long);
+                prop_assert_eq!(&adopted.read(unique.ids(), <[u8]>::to_vec), id);
+            }
+            let adopted: HashSet<_> = kept.iter().map(|id| unique.adopt(*id, &long).words()).collect();
+            prop_assert_eq!(adopted.len(), ids.iter().collect::<HashSet<_>>().len());
+        }
+    }
+
+    #[test]
+    fn every_length_keeps_its_bytes_apart() {
+        let long = LongIds::default();
+        for len in 1..=15 {
+            for place in 0..len {
+                let mut id = vec![b'.'; len];
+                id[place] = b'x';
+                assert_eq!(Id::short(&id).unwrap().read(&long, <[u8]>::to_vec), id);
+            }
+        }
+        assert_eq!(Id::short(&[b'.'; 16]), None);
+        assert_eq!(Id::short(&[]), None);
+    }
+}

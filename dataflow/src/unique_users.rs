@@ -1,0 +1,212 @@
+//! The exact set of users of each product in one window.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::id::{Id, LongIds, UniqueIds};
+
+/// The pairs of user and product of one window that this worker has seen, and each product's number of users.
+#[derive(Debug, Default)]
+pub struct UniqueUsers {
+    products: HashTable<u32>,
+    product_ids: Vec<Id>,
+    counts: Vec<i64>,
+    /// Where each pair stands in `pairs`.
+    places: HashTable<Place>,
+    pairs: Vec<Pair>,
+    long_ids: UniqueIds,
+    news: Option<News>,
+}
+
+/// Which products have got users since somebody asked.
+#[derive(Debug, Default)]
+struct News {
+    /// The count that was told last, by product.
+    told: Vec<i64>,
+    /// The products whose count is another one, each once.
+    grown: Vec<u32>,
+}
+
+/// A user who has looked at a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair {
+    user: Id,
+    product: u32,
+}
+
+/// The table is small, and stays in the cache for longer, as the pairs themselves stand elsewhere.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Part of the pair's hash: nearly always enough to tell pairs apart, and to place them anew.
+    tag: u32,
+    index: u32,
+}
+
+impl UniqueUsers {
+    /// Nobody so far. `keeps_news`: whether it will be asked which products have grown.
+    #[must_use]
+    pub fn new(keeps_news: bool) -> Self {
+        UniqueUsers { news: keeps_news.then(News::default), ..UniqueUsers::default() }
+    }
+
+    /// Takes note that `user` has looked at `product`; returns whether that is the first time. Long ids stand in `long`.
+    #[inline]
+    pub fn insert(&mut self, user: Id, product: Id, long: &LongIds) -> bool {
+        let (user, product) = (self.long_ids.adopt(user, long), self.long_ids.adopt(product, long));
+        let product = self.product_index(product);
+        let pair = Pair { user, product };
+        let tag = pair.tag();
+        let UniqueUsers { places, pairs, .. } = self;
+        let is_same = |place: &Place| place.tag == tag && pairs[place.index as usize] == pair;
+        let Entry::Vacant(vacant) = places.entry(spread(tag), is_same, |place| spread(place.tag)) else { return false };
+        let index = u32::try_from(pairs.len()).expect("2^32 pairs of one minute do not fit into memory");
+        vacant.insert(Place { tag, index });
+        pairs.push(pair);
+        let count = &mut self.counts[product as usize];
+        if let Some(news) = &mut self.news {
+            news.told.resize(news.told.len().max(product as usize + 1), 0);
+            if news.told[product as usize] == *count {
+                news.grown.push(product);
+            }
+        }
+        *count += 1;
+        true
+    }
+
+    /// How many pairs there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether nobody has looked at anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Each product's number of users, in the order in which the products were first seen.
+    pub fn counts(&self) -> impl Iterator<Item = (String, i64)> {
+        self.product_ids.iter().zip(&self.counts).map(|(product, count)| (self.text(*product), *count))
+    }
+
+    /// By how many users each product has grown since the last call, and only those that have.
+    pub fn take_news(&mut self) -> Vec<(String, i64)> {
+        let mut taken = self.news.take();
+        let mut grown = Vec::new();
+        if let Some(news) = &mut taken {
+            for index in news.grown.drain(..) {
+                let (count, told) = (self.counts[index as usize], &mut news.told[index as usize]);
+                grown.push((self.text(self.product_ids[index as usize]), count - *told));
+                *told = count;
+            }
+        }
+        self.news = taken;
+        grown
+    }
+
+    /// Whether a product has got users since somebody asked.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.news.as_ref().is_some_and(|news| !news.grown.is_empty())
+    }
+
+    fn text(&self, id: Id) -> String {
+        text(id, self.long_ids.ids())
+    }
+
+    #[inline]
+    fn product_index(&mut self, product: Id) -> u32 {
+        let UniqueUsers { products, product_ids, counts, .. } = self;
+        let is_same = |index: &u32| product_ids[*index as usize] == product;
+        match products.entry(hash(product.words()), is_same, |index| hash(product_ids[*index as usize].words())) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(vacant) => {
+                let index =
+                    u32::try_from(product_ids.len()).expect("2^32 products of one minute do not fit into memory");
+                vacant.insert(index);
+                product_ids.push(product);
+                counts.push(0);
+                index
+            }
+        }
+    }
+}
+
+impl Pair {
+    #[inline]
+    fn tag(self) -> u32 {
+        let [low, high] = self.user.words();
+        // The user's highest byte is a length: the product takes other bits.
+        (hash([low, high ^ u64::from(self.product) << 8]) >> 32) as u32
+    }
+}
+
+#[inline]
+fn hash(words: [u64; 2]) -> u64 {
+    FixedState::default().hash_one((words[0], words[1]))
+}
+
+/// A tag as a hash: the table takes both ends of it.
+#[inline]
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// An id as text: it was decoded from valid UTF-8.
+pub fn text(id: Id, long: &LongIds) -> String {
+    id.read(long, |bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Ids that share beginnings and lengths, some of them too long to be kept inline.
+    fn id() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => (0..30_u8).prop_map(|id| format!("u{id}")),
+            1 => (14..19_usize, 0..3_u8).prop_map(|(len, last)| format!("{}{last}", "x".repeat(len))),
+            1 => (200..256_usize).prop_map(|len| "\u{e9}".repeat(len / 2)),
+            1 => (1..3_usize).prop_map(|len| "\0".repeat(len)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn unique_users_are_an_exact_set(looks in prop::collection::vec((id(), id()), 0..400)) {
+            let mut long = LongIds::default();
+            let mut users = UniqueUsers::default();
+            let mut model: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+            for (product, user) in &looks {
+                let is_new = model.entry(product.clone()).or_default().insert(user);
+                let (user, product) = (long.keep(user.as_bytes()), long.keep(product.as_bytes()));
+                prop_assert_eq!(users.insert(user, product, &long), is_new);
+            }
+            let counts: BTreeMap<String, i64> = users.counts().collect();
+            let expected = model.iter().map(|(product, users)| (product.clone(), users.len() as i64));
+            prop_assert_eq!(counts, expected.collect());
+            prop_assert_eq!(users.len(), model.values().map(BTreeSet::len).sum::<usize>());
+        }
+    }
+
+    #[test]
+    fn pairs_whose_tags_are_equal_are_still_told_apart() {
+        // Of so many pairs, about five share the 32 bits of their tags.
+        let long = LongIds::default();
+        let mut users = UniqueUsers::default();
+        let product = Id::short(b"a").unwrap();
+        let ids: Vec<_> = (0..200_000).map(|n| Id::short(format!("u{n}").as_bytes()).unwrap()).collect();
+        let tags: BTreeSet<_> = ids.iter().map(|user| Pair { user: *user, product: 0 }.tag()).collect();
+        assert!(tags.len() < ids.len());
+        assert!(ids.iter().all(|user| users.insert(*user, product, &long)));
+        assert!(!ids.iter().any(|user| users.insert(*user, product, &long)));
+    }
+}

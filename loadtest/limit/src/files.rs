@@ -1,0 +1,124 @@
+//! Counting files: a thread for each, a set for each open minute, and nothing between them but the finished counts.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use dataflow::classify::{Classifier, Rules, Timing};
+use dataflow::id::LongIds;
+use dataflow::unique_users::UniqueUsers;
+use schemas::{EventView, ResultRow, Window};
+
+use crate::Trouble;
+
+/// As the job reads files.
+const CHUNK_BYTES: usize = 256 << 10;
+
+type Counts = BTreeMap<Window, BTreeMap<String, i64>>;
+
+/// Counts the events of the files and writes the rows.
+pub(crate) fn count(inputs: &[PathBuf], output: &Path) -> Result<(), Trouble> {
+    let of_files: Result<Vec<Counts>, Trouble> = std::thread::scope(|scope| {
+        let threads: Vec<_> = inputs.iter().map(|input| scope.spawn(|| FileCounter::default().count(input))).collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| "a thread has panicked")?).collect()
+    });
+    let mut counts = Counts::new();
+    for (window, products) in of_files?.into_iter().flatten() {
+        let sums = counts.entry(window).or_default();
+        products.into_iter().for_each(|(product, users)| *sums.entry(product).or_default() += users);
+    }
+    let mut rows = BufWriter::new(File::create(output)?);
+    for (window, products) in counts {
+        for (product_id, users) in products {
+            let row = ResultRow { product_id, window, unique_user_count: users.unsigned_abs(), revision: 0 };
+            serde_json::to_writer(&mut rows, &row)?;
+            rows.write_all(b"\n")?;
+        }
+    }
+    Ok(rows.flush()?)
+}
+
+struct FileCounter {
+    classifier: Classifier,
+    /// Where ids of more than 15 bytes stand until the window has them.
+    long_ids: LongIds,
+    windows: BTreeMap<Window, UniqueUsers>,
+    counts: Counts,
+}
+
+impl Default for FileCounter {
+    fn default() -> Self {
+        let rules = Rules {
+            out_of_orderness: Duration::from_secs(10),
+            max_future_skew: None,
+            allowed_lateness: Duration::ZERO,
+            event_types: Vec::new(),
+        };
+        FileCounter {
+            classifier: Classifier::new(&rules),
+            long_ids: LongIds::default(),
+            windows: BTreeMap::new(),
+            counts: Counts::new(),
+        }
+    }
+}
+
+impl FileCounter {
+    fn count(mut self, input: &Path) -> Result<Counts, Trouble> {
+        let mut file = File::open(input)?;
+        let mut buffer = vec![0; CHUNK_BYTES];
+        let mut begun = 0;
+        loop {
+            if begun == buffer.len() {
+                buffer.resize(begun * 2, 0);
+            }
+            let len = file.read(&mut buffer[begun..])?;
+            if len == 0 {
+                self.take_line(&buffer[..begun]);
+                break;
+            }
+            let mut start = 0;
+            for end in memchr::memchr_iter(b'\n', &buffer[..begun + len]) {
+                self.take_line(&buffer[start..end]);
+                start = end + 1;
+            }
+            buffer.copy_within(start..begun + len, 0);
+            begun = begun + len - start;
+            self.close();
+        }
+        std::mem::take(&mut self.windows).into_iter().for_each(|(window, users)| self.keep(window, &users));
+        Ok(self.counts)
+    }
+
+    fn take_line(&mut self, line: &[u8]) {
+        if let Some(event) = schemas::decode_fast(line) {
+            self.take(&event);
+        } else if let Ok(event) = schemas::decode_general(line) {
+            self.take(&event.view());
+        }
+    }
+
+    fn take(&mut self, event: &EventView<'_>) {
+        if let Timing::OnTime { window, .. } = self.classifier.judge(event, None) {
+            let (user, product) = (self.long_ids.keep(event.user_id), self.long_ids.keep(event.product_id));
+            self.windows.entry(window).or_default().insert(user, product, &self.long_ids);
+        }
+    }
+
+    /// Turns the sets of those minutes that are complete into counts.
+    fn close(&mut self) {
+        self.long_ids = LongIds::default();
+        while let Some(first) = self.windows.first_entry()
+            && self.classifier.complete_through().closes(*first.key())
+        {
+            let (window, users) = first.remove_entry();
+            self.keep(window, &users);
+        }
+    }
+
+    fn keep(&mut self, window: Window, users: &UniqueUsers) {
+        self.counts.entry(window).or_default().extend(users.counts());
+    }
+}
