@@ -23,16 +23,17 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
 use crate::block::{Block, Look};
 use crate::control::Control;
+use crate::id::ProductId;
 use crate::live::LiveNews;
 use crate::metrics::{ByWorker, Metrics};
-use crate::unique_users::{UniqueUsers, text};
+use crate::unique_users::UniqueUsers;
 use crate::windows::Windows;
 
 /// The dataflow's timestamp: the ordinal of the window that becomes final when the frontier passes it.
 pub type Time = u64;
 
 /// How many users a worker has seen looking at a product in a window.
-pub type Increment = ((Window, String), Time, i64);
+pub type Increment = ((Window, ProductId), Time, i64);
 
 /// The streams of [`distinct`].
 pub struct Distinct<'scope> {
@@ -178,7 +179,7 @@ impl OpenWindows {
     /// Emits what counts from `time` on, and frees the windows that nothing can change after it.
     fn emit(&mut self, time: Time, revisions: &[Block], mut give: impl FnMut(Increment)) {
         let horizon = self.settings.horizon_windows;
-        let mut emit = |window: Window, product: String, count: i64| {
+        let mut emit = |window: Window, product: ProductId, count: i64| {
             let key = (window, product);
             give((key.clone(), time, count));
             give((key, Time::from(window.ordinal()) + horizon + 1, -count));
@@ -190,12 +191,12 @@ impl OpenWindows {
             }
             self.register.close(*window);
         }
-        let mut added: BTreeMap<(Window, String), i64> = BTreeMap::new();
+        let mut added: BTreeMap<(Window, ProductId), i64> = BTreeMap::new();
         for (look, long) in revisions.iter().flat_map(|block| block.looks.iter().map(|look| (look, &block.long_ids))) {
             let users = self.windows.entry(look.window).or_insert_with(|| UniqueUsers::new(false));
             if users.insert(look.user, look.product, long) {
                 self.entries.inc();
-                *added.entry((look.window, text(look.product, long))).or_default() += 1;
+                *added.entry((look.window, ProductId::of(look.product, long))).or_default() += 1;
             }
         }
         for ((window, product), count) in added {

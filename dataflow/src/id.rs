@@ -1,8 +1,9 @@
 //! Ids of users and products as two machine words: compared, hashed and copied without a call or a loop.
 //!
 //! An id of up to 15 bytes, as nearly all are, is in the words themselves. A longer one stands in a [`LongIds`], and the
-//! words say where.
+//! words say where. With counts, ids travel as a [`ProductId`], which is whole by itself.
 
+use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -72,6 +73,65 @@ impl Id {
         bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
         let len = usize::from(bytes[15]);
         read(&bytes[..len])
+    }
+}
+
+/// A product's id on its way with counts: compared as its bytes are, and copied without an allocation unless it is long.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProductId(Whole);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+enum Whole {
+    /// The words of an [`Id`] the other way round: they compare as the bytes do.
+    Short([u64; 2]),
+    /// Of more than 15 bytes.
+    Long(Box<[u8]>),
+}
+
+impl ProductId {
+    /// The product of this id, whose long ones stand in `long`.
+    #[must_use]
+    pub fn of(id: Id, long: &LongIds) -> Self {
+        ProductId(match id.number() {
+            Some(number) => Whole::Long(long.get(number).into()),
+            None => Whole::Short(id.0.map(u64::swap_bytes)),
+        })
+    }
+
+    /// Hands the id's bytes to `read`.
+    fn read<R>(&self, read: impl FnOnce(&[u8]) -> R) -> R {
+        match &self.0 {
+            Whole::Short(words) => Id(words.map(u64::swap_bytes)).read(&LongIds::default(), read),
+            Whole::Long(id) => read(id),
+        }
+    }
+
+    /// The id as text: it was decoded from valid UTF-8.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.read(|id| String::from_utf8_lossy(id).into_owned())
+    }
+}
+
+impl From<&str> for ProductId {
+    fn from(id: &str) -> Self {
+        let mut long = LongIds::default();
+        ProductId::of(long.keep(id.as_bytes()), &long)
+    }
+}
+
+impl Ord for ProductId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Whole::Short(these), Whole::Short(those)) => these.cmp(those),
+            _ => self.read(|id| other.read(|other| id.cmp(other))),
+        }
+    }
+}
+
+impl PartialOrd for ProductId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -178,6 +238,17 @@ mod tests {
             }
             let adopted: HashSet<_> = kept.iter().map(|id| unique.adopt(*id, &long).words()).collect();
             prop_assert_eq!(adopted.len(), ids.iter().collect::<HashSet<_>>().len());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn product_ids_compare_as_their_bytes_do(one in id(), other in id()) {
+            let mut long = LongIds::default();
+            let [one_id, other_id] = [&one, &other].map(|id| ProductId::of(long.keep(id), &long));
+            prop_assert_eq!(one_id.cmp(&other_id), one.cmp(&other));
+            prop_assert_eq!(one_id == other_id, one == other);
+            prop_assert_eq!(one_id.read(<[u8]>::to_vec), one);
         }
     }
 

@@ -20,6 +20,7 @@ use timely::dataflow::operators::{Capability, Operator};
 use crate::clock;
 use crate::distinct::Time;
 use crate::duration::millis;
+use crate::id::ProductId;
 use crate::partitions::Partitions;
 
 /// How often, and how much.
@@ -37,14 +38,14 @@ pub struct LiveCount {
     /// The window.
     pub window: Window,
     /// The product that was looked at.
-    pub product_id: String,
+    pub product_id: ProductId,
     /// How many different users have looked at it so far.
     pub users: u64,
 }
 
 impl From<LiveCount> for ResultRow {
     fn from(LiveCount { window, product_id, users }: LiveCount) -> Self {
-        ResultRow { product_id, window, unique_user_count: users, revision: 0 }
+        ResultRow { product_id: product_id.text(), window, unique_user_count: users, revision: 0 }
     }
 }
 
@@ -56,7 +57,7 @@ pub enum LiveNews {
         /// The window.
         window: Window,
         /// The product.
-        product: String,
+        product: ProductId,
         /// By how many users.
         users: i64,
     },
@@ -138,7 +139,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
 struct OpenCounts {
     capability: Capability<Time>,
-    counts: HashMap<String, Count>,
+    counts: HashMap<ProductId, Count>,
 }
 
 #[derive(Default)]
@@ -149,18 +150,18 @@ struct Count {
 
 /// The counts of those products that have grown most since they were told.
 fn most_grown(windows: &mut BTreeMap<Window, OpenCounts>, max_rows: usize) -> Vec<LiveCount> {
-    let mut grown: Vec<(Window, &String, &mut Count)> = Vec::new();
+    let mut grown: Vec<(Window, &ProductId, &mut Count)> = Vec::new();
     for (window, open) in windows {
         let news = open.counts.iter_mut().filter(|(_, count)| count.users > count.told);
         grown.extend(news.map(|(product, count)| (*window, product, count)));
     }
     // The order among equals is that of their names: hash maps have none.
-    let rank = |(window, product, count): &(Window, &String, &mut Count)| {
+    let rank = |(window, product, count): &(Window, &ProductId, &mut Count)| {
         (Reverse(count.users - count.told), *window, (*product).clone())
     };
     grown.sort_by_cached_key(rank);
     grown.truncate(max_rows);
-    let row = |(window, product, count): (Window, &String, &mut Count)| {
+    let row = |(window, product, count): (Window, &ProductId, &mut Count)| {
         count.told = count.users;
         LiveCount { window, product_id: product.clone(), users: u64::try_from(count.users).unwrap_or(0) }
     };

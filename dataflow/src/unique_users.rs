@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
-use crate::id::{Id, LongIds, UniqueIds};
+use crate::id::{Id, LongIds, ProductId, UniqueIds};
 
 /// The pairs of user and product of one window that this worker has seen, and each product's number of users.
 #[derive(Debug, Default)]
@@ -89,33 +89,28 @@ impl UniqueUsers {
     }
 
     /// Each product's number of users, in the order in which the products were first seen.
-    pub fn counts(&self) -> impl Iterator<Item = (String, i64)> {
-        self.product_ids.iter().zip(&self.counts).map(|(product, count)| (self.text(*product), *count))
+    pub fn counts(&self) -> impl Iterator<Item = (ProductId, i64)> {
+        self.product_ids
+            .iter()
+            .zip(&self.counts)
+            .map(|(product, count)| (ProductId::of(*product, self.long_ids.ids()), *count))
     }
 
     /// By how many users each product has grown since the last call, and only those that have.
-    pub fn take_news(&mut self) -> Vec<(String, i64)> {
-        let mut taken = self.news.take();
-        let mut grown = Vec::new();
-        if let Some(news) = &mut taken {
-            for index in news.grown.drain(..) {
-                let (count, told) = (self.counts[index as usize], &mut news.told[index as usize]);
-                grown.push((self.text(self.product_ids[index as usize]), count - *told));
-                *told = count;
-            }
-        }
-        self.news = taken;
-        grown
+    pub fn take_news(&mut self) -> Vec<(ProductId, i64)> {
+        let UniqueUsers { news: Some(news), counts, product_ids, long_ids, .. } = self else { return Vec::new() };
+        let grown = news.grown.drain(..).map(|index| {
+            let (count, told) = (counts[index as usize], &mut news.told[index as usize]);
+            let by = count - std::mem::replace(told, count);
+            (ProductId::of(product_ids[index as usize], long_ids.ids()), by)
+        });
+        grown.collect()
     }
 
     /// Whether a product has got users since somebody asked.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.news.as_ref().is_some_and(|news| !news.grown.is_empty())
-    }
-
-    fn text(&self, id: Id) -> String {
-        text(id, self.long_ids.ids())
     }
 
     #[inline]
@@ -156,11 +151,6 @@ fn spread(tag: u32) -> u64 {
     u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
-/// An id as text: it was decoded from valid UTF-8.
-pub fn text(id: Id, long: &LongIds) -> String {
-    id.read(long, |bytes| String::from_utf8_lossy(bytes).into_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -190,7 +180,7 @@ mod tests {
                 let (user, product) = (long.keep(user.as_bytes()), long.keep(product.as_bytes()));
                 prop_assert_eq!(users.insert(user, product, &long), is_new);
             }
-            let counts: BTreeMap<String, i64> = users.counts().collect();
+            let counts: BTreeMap<String, i64> = users.counts().map(|(product, users)| (product.text(), users)).collect();
             let expected = model.iter().map(|(product, users)| (product.clone(), users.len() as i64));
             prop_assert_eq!(counts, expected.collect());
             prop_assert_eq!(users.len(), model.values().map(BTreeSet::len).sum::<usize>());

@@ -2,7 +2,7 @@
 
 use rdkafka::message::{Header, OwnedHeaders};
 use schemas::names::{self, header};
-use schemas::{EventTime, ResultRow, TopicRow, Window};
+use schemas::{EventTime, ResultRow, RowEncoder, Window};
 
 use super::Sink;
 use crate::commit::home::Output;
@@ -40,6 +40,7 @@ impl Default for Topics {
 pub struct KafkaOutput {
     topics: Topics,
     metrics: SinkMetrics,
+    encoder: RowEncoder,
     /// Kept for its room.
     value: Vec<u8>,
 }
@@ -55,7 +56,7 @@ impl KafkaOutput {
         for name in [&topics.results, &topics.late, &topics.rejected] {
             inspector.partitions(name, topic::TIME_LIMIT)?;
         }
-        Ok(KafkaOutput { topics, metrics, value: Vec::new() })
+        Ok(KafkaOutput { topics, metrics, encoder: RowEncoder::default(), value: Vec::new() })
     }
 
     /// Hands output to the producer.
@@ -73,8 +74,7 @@ impl KafkaOutput {
     fn write_rows(&mut self, producer: &mut Producer, rows: &[ResultRow], is_final: bool) -> Result<(), Error> {
         for row in rows {
             self.value.clear();
-            serde_json::to_writer(&mut self.value, &TopicRow { row: row.clone(), is_final })
-                .map_err(|error| Error::Internal(format!("a result row cannot be written as JSON: {error}")))?;
+            self.encoder.encode(row, Some(is_final), &mut self.value);
             let key = row.product_id.as_bytes();
             producer.send(&self.topics.results, None, Some(key), Some(&self.value), None)?;
         }

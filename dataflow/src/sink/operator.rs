@@ -14,6 +14,7 @@ use timely::dataflow::operators::{Capability, Operator};
 use super::thread::{SinkHandle, Unsettled};
 use crate::clock;
 use crate::distinct::Time;
+use crate::id::ProductId;
 use crate::live::{LiveCount, LiveSettings};
 use crate::views::Count;
 
@@ -37,7 +38,7 @@ pub struct RowGatherer {
 }
 
 /// Changes of the counts of one time: `(window, product, count, change)`.
-type Changes = Vec<(Window, String, i64, isize)>;
+type Changes = Vec<(Window, ProductId, i64, isize)>;
 
 impl RowGatherer {
     /// Times before `first_open` pass without rows: an earlier job has written them.
@@ -77,7 +78,7 @@ fn rows_of(time: Time, mut changes: Changes) -> Vec<ResultRow> {
         let Ok(unique_user_count @ 1..) = u64::try_from(*count) else { continue };
         // Windows between the row's own and the one in which it has changed: it rises from row to row.
         let revision = if was_there { time - Time::from(window.ordinal()) } else { 0 };
-        rows.push(ResultRow { product_id: std::mem::take(product), window: *window, unique_user_count, revision });
+        rows.push(ResultRow { product_id: product.text(), window: *window, unique_user_count, revision });
     }
     rows
 }
@@ -119,7 +120,7 @@ pub fn write_live<'scope>(
     rows.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "LiveRows", |_, info: OperatorInfo| {
         let activator = scope.activator_for(info.address);
         let sink = sink.live();
-        let mut latest: HashMap<(Window, String), ResultRow> = HashMap::new();
+        let mut latest: HashMap<(Window, ProductId), ResultRow> = HashMap::new();
         let mut last_written = Instant::now();
         move |(input, frontier), _output| {
             input.for_each(|_capability, rows| {

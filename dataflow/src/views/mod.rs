@@ -8,15 +8,18 @@ use differential_dataflow::operators::CountTotal;
 use schemas::Window;
 
 use crate::distinct::Time;
+use crate::id::ProductId;
 
 /// How many users each product has in each window: one record `(window, product)` for each user.
-pub type Viewers<'scope> = VecCollection<'scope, Time, (Window, String), i64>;
+pub type Viewers<'scope> = VecCollection<'scope, Time, (Window, ProductId), i64>;
 
 /// A count, as an update of a collection: `(((window, product), users), time, change)`.
-pub type Count = (((Window, String), i64), Time, isize);
+pub type Count = (((Window, ProductId), i64), Time, isize);
 
 /// The number of different users of each product and window.
 #[must_use]
-pub fn unique_users<'scope>(viewers: Viewers<'scope>) -> VecCollection<'scope, Time, ((Window, String), i64), isize> {
+pub fn unique_users<'scope>(
+    viewers: Viewers<'scope>,
+) -> VecCollection<'scope, Time, ((Window, ProductId), i64), isize> {
     viewers.count_total()
 }

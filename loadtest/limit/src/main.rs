@@ -27,6 +27,9 @@ enum Command {
         /// Where the rows go, as lines of JSON
         #[arg(long, value_name = "FILE")]
         output: PathBuf,
+        /// Go no further than this: what a step costs is the difference to the step before
+        #[arg(long, value_enum, default_value = "count")]
+        through: files::Step,
         /// Files of events, a line of JSON each
         #[arg(required = true)]
         inputs: Vec<PathBuf>,
@@ -44,7 +47,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
-        Command::Files { output, inputs } => files::count(&inputs, &output),
+        Command::Files { output, through, inputs } => files::count(&inputs, &output, through),
         Command::Poll { kafka_bootstrap_servers, topic } => poll::poll(&kafka_bootstrap_servers, &topic),
     };
     match done {

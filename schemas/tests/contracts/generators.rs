@@ -39,7 +39,7 @@ fn result_row() -> impl Strategy<Value = ResultRow> {
     })
 }
 
-fn topic_row() -> impl Strategy<Value = TopicRow> {
+pub(crate) fn topic_row() -> impl Strategy<Value = TopicRow> {
     (result_row(), any::<bool>()).prop_map(|(row, is_final)| TopicRow { row, is_final })
 }
 

@@ -13,6 +13,7 @@ mod decoder_oracle;
 mod decoder_verdicts;
 mod drift;
 mod drift_raw;
+mod encoder;
 mod examples;
 mod fixtures;
 mod generators;
