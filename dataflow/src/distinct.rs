@@ -118,6 +118,8 @@ pub fn distinct<'scope>(
 struct OpenWindows {
     /// The users of each window that may still change.
     windows: BTreeMap<Window, UniqueUsers>,
+    /// One that has closed: its room is there already, and nothing has to grow.
+    spare: Option<UniqueUsers>,
     /// The times at which something is to be emitted.
     due: BTreeMap<Time, Due>,
     settings: DistinctSettings,
@@ -135,7 +137,7 @@ struct Due {
 
 impl OpenWindows {
     const fn new(settings: DistinctSettings, register: Arc<Windows>, entries: Gauge) -> Self {
-        OpenWindows { windows: BTreeMap::new(), due: BTreeMap::new(), settings, register, entries }
+        OpenWindows { windows: BTreeMap::new(), spare: None, due: BTreeMap::new(), settings, register, entries }
     }
 
     /// Takes a block in: its users at once, unless they count later.
@@ -160,7 +162,7 @@ impl OpenWindows {
             let Some(&Look { window, .. }) = run.first() else { continue };
             let users = self.windows.entry(window).or_insert_with(|| {
                 self.register.open(window);
-                UniqueUsers::new(self.settings.live_interval.is_some())
+                self.spare.take().unwrap_or_else(|| UniqueUsers::new(self.settings.live_interval.is_some()))
             });
             let time = Time::from(window.ordinal());
             self.due.entry(time).or_insert_with(|| new_due(time));
@@ -204,7 +206,12 @@ impl OpenWindows {
         }
         let is_over = |window: &Window| Time::from(window.ordinal()) + horizon <= time;
         while let Some(first) = self.windows.first_entry().filter(|first| is_over(first.key())) {
-            self.entries.dec_by(i64::try_from(first.remove().len()).unwrap_or(i64::MAX));
+            let mut users = first.remove();
+            self.entries.dec_by(i64::try_from(users.len()).unwrap_or(i64::MAX));
+            if users.keeps_news() == self.settings.live_interval.is_some() {
+                users.clear();
+                self.spare = Some(users);
+            }
         }
     }
 

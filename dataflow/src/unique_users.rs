@@ -76,6 +76,23 @@ impl UniqueUsers {
         true
     }
 
+    /// Forgets all, for another window: the room stays, unless it was mostly empty.
+    pub fn clear(&mut self) {
+        let UniqueUsers { products, product_ids, counts, places, pairs, long_ids, news } = self;
+        let room = 2 * pairs.len();
+        pairs.clear();
+        pairs.shrink_to(room);
+        places.clear();
+        places.shrink_to(room, |place| spread(place.tag));
+        products.clear();
+        product_ids.clear();
+        counts.clear();
+        *long_ids = UniqueIds::default();
+        if let Some(news) = news {
+            *news = News::default();
+        }
+    }
+
     /// How many pairs there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -105,6 +122,12 @@ impl UniqueUsers {
             (ProductId::of(product_ids[index as usize], long_ids.ids()), by)
         });
         grown.collect()
+    }
+
+    /// Whether it can be asked which products have grown.
+    #[must_use]
+    pub const fn keeps_news(&self) -> bool {
+        self.news.is_some()
     }
 
     /// Whether a product has got users since somebody asked.
@@ -182,8 +205,17 @@ mod tests {
             }
             let counts: BTreeMap<String, i64> = users.counts().map(|(product, users)| (product.text(), users)).collect();
             let expected = model.iter().map(|(product, users)| (product.clone(), users.len() as i64));
-            prop_assert_eq!(counts, expected.collect());
+            let expected: BTreeMap<String, i64> = expected.collect();
+            prop_assert_eq!(&counts, &expected);
             prop_assert_eq!(users.len(), model.values().map(BTreeSet::len).sum::<usize>());
+            // Another window, in the same room.
+            users.clear();
+            prop_assert!(users.is_empty() && users.counts().next().is_none());
+            for (product, user) in &looks {
+                users.insert(long.keep(user.as_bytes()), long.keep(product.as_bytes()), &long);
+            }
+            let counts: BTreeMap<String, i64> = users.counts().map(|(product, users)| (product.text(), users)).collect();
+            prop_assert_eq!(counts, expected);
         }
     }
 

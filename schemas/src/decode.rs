@@ -10,6 +10,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use wide::i8x16;
 
 use crate::wire::is_id;
 use crate::{EventTime, EventView, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
@@ -41,8 +42,7 @@ pub fn decode(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
 #[must_use]
 #[inline]
 pub fn decode_fast(record: &[u8]) -> Option<EventView<'_>> {
-    let is_text = || record.is_ascii() || std::str::from_utf8(record).is_ok();
-    if record.len() > MAX_RECORD_BYTES || !is_text() {
+    if record.len() > MAX_RECORD_BYTES || !is_plain(record) {
         return None;
     }
     let mut cursor = Cursor { rest: record };
@@ -75,6 +75,12 @@ pub fn decode_general(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
         return Err(Reason::TooLarge);
     }
     let text = std::str::from_utf8(record).map_err(|_| Reason::NotUtf8)?;
+    // Nearly all are objects, and shallow ones: validated and taken apart at once.
+    if !may_be_too_deep(record)
+        && let Ok(fields) = serde_json::from_str::<Fields<'_>>(text)
+    {
+        return fields.judge();
+    }
     let value: &RawValue = serde_json::from_str(text).map_err(|_| Reason::NotJson)?;
     if !value.get().starts_with('{') {
         return Err(Reason::NotAnObject);
@@ -84,6 +90,34 @@ pub fn decode_general(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
     }
     let fields: Fields<'_> = serde_json::from_str(value.get()).map_err(|_| Reason::NotJson)?;
     fields.judge()
+}
+
+/// Whether a record is text without escapes and control characters.
+#[inline]
+fn is_plain(record: &[u8]) -> bool {
+    is_plain_ascii(record) || {
+        let is_escape = |byte: &u8| *byte < 0x20 || *byte == b'\\';
+        !record.iter().any(is_escape) && std::str::from_utf8(record).is_ok()
+    }
+}
+
+/// Whether bytes are printable ASCII (or DEL) without backslashes; shorter ones are no record with all its fields.
+#[inline]
+fn is_plain_ascii(bytes: &[u8]) -> bool {
+    // As signed numbers, what is not ASCII lies below the control characters.
+    let odd = |lanes: &[u8; 16]| {
+        let lanes = lanes_of(lanes);
+        lanes.simd_lt(i8x16::splat(0x20)) | lanes.simd_eq(i8x16::splat(b'\\'.cast_signed()))
+    };
+    // The last sixteen overlap with the others.
+    let Some(last) = bytes.last_chunk() else { return false };
+    let odd = bytes.as_chunks().0.iter().fold(odd(last), |any, lanes| any | odd(lanes));
+    !odd.any()
+}
+
+#[inline]
+fn lanes_of(bytes: &[u8; 16]) -> i8x16 {
+    i8x16::new(bytes.map(u8::cast_signed))
 }
 
 /// A reader of JSON without white space and escapes, by what is left to read.
@@ -99,10 +133,10 @@ impl<'a> Cursor<'a> {
         (head == expected).then(|| self.rest = rest)
     }
 
-    /// What stands before the quote, the escape or the control character that comes next.
+    /// What stands before the quote that comes next.
     #[inline]
     fn plain(&mut self) -> Option<&'a [u8]> {
-        let (text, rest) = self.rest.split_at_checked(plain_len(self.rest))?;
+        let (text, rest) = self.rest.split_at_checked(quote_at(self.rest)?)?;
         self.rest = rest;
         Some(text)
     }
@@ -142,27 +176,31 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many bytes stand before the first quote, backslash or control character.
+/// The place of the first quote.
 #[inline]
-fn plain_len(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The lowest byte that is flagged is exact; higher ones may be flagged by a borrow.
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let (words, rest) = bytes.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quotes = zero_bytes(word ^ (ONES * u64::from(b'"')));
-        let backslashes = zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        let special = quotes | backslashes | controls;
-        if special != 0 {
-            return index * 8 + special.trailing_zeros() as usize / 8;
+fn quote_at(bytes: &[u8]) -> Option<usize> {
+    let (chunks, rest) = bytes.as_chunks();
+    for (index, lanes) in chunks.iter().enumerate() {
+        let quotes = lanes_of(lanes).simd_eq(i8x16::splat(b'"'.cast_signed())).to_bitmask();
+        if quotes != 0 {
+            return Some(index * 16 + quotes.trailing_zeros() as usize);
         }
     }
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    bytes.len() - rest.len() + rest.iter().position(is_special).unwrap_or(rest.len())
+    let from = bytes.len() - rest.len();
+    let (words, rest) = rest.as_chunks();
+    if let [word] = words {
+        // A byte that is a quote becomes 0. The lowest one that is flagged is exact; higher ones may be by a borrow.
+        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
+        let quotes = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if quotes != 0 {
+            return Some(from + quotes.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|byte| *byte == b'"').map(|at| bytes.len() - rest.len() + at)
 }
+
+/// Eight bytes of 1.
+const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 /// The required fields as written; of a duplicate key the last value.
 #[derive(Default)]
@@ -235,6 +273,11 @@ fn id(value: &RawValue) -> Option<Cow<'_, str>> {
         _ => return None,
     };
     is_id(&text).then_some(text)
+}
+
+/// Whether there are enough brackets for that, wherever they stand.
+fn may_be_too_deep(record: &[u8]) -> bool {
+    record.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() > MAX_NESTING
 }
 
 /// How deep objects and arrays are nested in a valid JSON text.

@@ -69,6 +69,8 @@ struct FileCounter {
     /// Where ids of more than 15 bytes stand until the window has them.
     long_ids: LongIds,
     windows: BTreeMap<Window, UniqueUsers>,
+    /// One that has closed, for its room.
+    spare: Option<UniqueUsers>,
     counts: Counts,
 }
 
@@ -85,6 +87,7 @@ impl FileCounter {
             classifier: Classifier::new(&rules),
             long_ids: LongIds::default(),
             windows: BTreeMap::new(),
+            spare: None,
             counts: Counts::new(),
         }
     }
@@ -138,7 +141,8 @@ impl FileCounter {
             black_box(timing);
         } else if let Timing::OnTime { window, .. } = timing {
             let (user, product) = (self.long_ids.keep(event.user_id), self.long_ids.keep(event.product_id));
-            self.windows.entry(window).or_default().insert(user, product, &self.long_ids);
+            let users = self.windows.entry(window).or_insert_with(|| self.spare.take().unwrap_or_default());
+            users.insert(user, product, &self.long_ids);
         }
     }
 
@@ -148,8 +152,10 @@ impl FileCounter {
         while let Some(first) = self.windows.first_entry()
             && self.classifier.complete_through().closes(*first.key())
         {
-            let (window, users) = first.remove_entry();
+            let (window, mut users) = first.remove_entry();
             self.keep(window, &users);
+            users.clear();
+            self.spare = Some(users);
         }
     }
 

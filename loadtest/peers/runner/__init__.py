@@ -1,0 +1,1 @@
+"""Runs Footfall and its peers on the same events, in turns."""
