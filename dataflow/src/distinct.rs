@@ -1,8 +1,8 @@
 //! Distinct: of the looks at a product in a window, only each user's first one counts.
 //!
 //! Every pair of user and product has one worker, which remembers the pairs that it has seen in each open window. When the frontier passes a window, the worker emits its share of the counts,
-//! pre-aggregated to `(window, product, +k)`, as updates of a differential collection; retracts them when no event can
-//! change them any more, so that no arrangement keeps what is over; and frees the window's memory.
+//! pre-aggregated to `(window, product, +k)`, as updates of a differential collection, and frees the window's memory once
+//! no event can change it any more.
 //!
 //! Where lateness is allowed, an event may belong to a window that its own partition has closed. It then takes effect at
 //! a later time, which its partition's contents decide, and its users are added when the frontier passes that time. So
@@ -181,11 +181,7 @@ impl OpenWindows {
     /// Emits what counts from `time` on, and frees the windows that nothing can change after it.
     fn emit(&mut self, time: Time, revisions: &[Block], mut give: impl FnMut(Increment)) {
         let horizon = self.settings.horizon_windows;
-        let mut emit = |window: Window, product: ProductId, count: i64| {
-            let key = (window, product);
-            give((key.clone(), time, count));
-            give((key, Time::from(window.ordinal()) + horizon + 1, -count));
-        };
+        let mut emit = |window: Window, product: ProductId, count: i64| give(((window, product), time, count));
         let own = u32::try_from(time).ok().map(Window::from_ordinal);
         if let Some((window, users)) = own.and_then(|window| self.windows.get_key_value(&window)) {
             for (product, count) in users.counts() {

@@ -290,7 +290,7 @@ impl<I: Inputs> Process<I> {
                 source(scope, opened, self.arrivals.clone(), &self.settings, shared, acknowledged);
             let Distinct { increments, live } =
                 distinct(blocks, distinct_settings, Arc::clone(control), Arc::clone(windows), metrics);
-            let counts = views::unique_users(increments.as_collection()).inner;
+            let counts = views::unique_users(increments.as_collection(), distinct_settings.horizon_windows).inner;
             let live = match self.live {
                 Some(plan) => live_rows(live, plan.rows, Arc::clone(partitions)),
                 None => None::<LiveCount>.to_stream(scope),

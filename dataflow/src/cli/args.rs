@@ -82,8 +82,8 @@ pub(super) struct ResumeArgs {
     #[arg(long, env = "FOOTFALL_FROM", value_name = "PLACE", default_value = "beginning", value_parser = parse_from)]
     pub(super) from: From,
 
-    /// How long late and rejected records, live counts and the place to go on from may wait to be committed. Rows of a
-    /// window that has closed do not wait.
+    /// How long late and rejected records and the place to go on from may wait to be committed. Rows of a window that
+    /// has closed and live counts do not wait.
     #[arg(long, env = "FOOTFALL_COMMIT_INTERVAL", value_name = "DURATION", default_value = "1s",
         value_parser = duration::parse)]
     pub(super) commit_interval: Duration,

@@ -178,6 +178,8 @@ struct Waiting {
     receipts: Vec<Receipt>,
     bytes: usize,
     closed: Option<Time>,
+    /// Live counts have waited for their interval: they go at once.
+    has_live: bool,
     since: Option<Instant>,
 }
 
@@ -245,6 +247,7 @@ impl Committer {
             Command::Live(rows) => {
                 waiting.bytes += rows.len() * ROW_BYTES;
                 waiting.outputs.push(Output::Live(rows));
+                waiting.has_live = true;
             }
             Command::Quarantined(records, markers, receipt) => {
                 waiting.bytes += records.iter().map(Quarantined::bytes).sum::<usize>();
@@ -272,6 +275,7 @@ impl Committer {
         let Some(resume) = &self.resume else { return true };
         let has_recovered = resume.recovery.is_some() && resume.ledger.has_caught_up();
         self.waiting.closed.is_some()
+            || self.waiting.has_live
             || has_recovered
             || self.control.is_stopping()
             || self.waiting.bytes >= MAX_WAITING_BYTES

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Trouble;
-use crate::generator::{Generator, Shape};
-use crate::job::{Job, Names};
-use crate::resume::{ResumeRecords, Totals};
+use kit::Trouble;
+use kit::generator::{Generator, Shape};
+use kit::job::{Job, Names};
+use kit::topic::Reader;
+use kit::totals::Totals;
+
+use crate::resume::ResumeRecords;
 use crate::stage::{OUTPUT_PARTITIONS, Stage};
 use crate::supervisor::Supervisor;
-use crate::topic::Reader;
 use crate::verify::{self, Comparison, compare, row_text};
 
 /// How long writing and reading may take, and how many events more each second: a debug build beside others.

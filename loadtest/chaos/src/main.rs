@@ -3,15 +3,9 @@
 
 mod args;
 mod backlog;
-mod broker;
 mod chart;
-mod dynamo;
-mod generator;
-mod http_proxy;
-mod job;
 mod memory;
 mod model;
-mod processes;
 mod progress;
 mod proxy;
 mod report;
@@ -21,15 +15,11 @@ mod stage;
 mod suite;
 mod supervisor;
 mod tally;
-mod topic;
 mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-
-/// What can go wrong with the suite itself, in a sentence.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let is_same = suite::run(&args::Args::parse()).unwrap_or_else(|trouble| {

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::Trouble;
+use kit::Trouble;
 
 const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 

@@ -7,13 +7,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use kit::job::OUT_OF_ORDERNESS_MILLIS;
+use kit::topic::Record;
+use kit::totals::Totals;
 use schemas::{EventTime, MAX_RECORD_BYTES, ResultRow, Window, decode_general};
-
-use crate::resume::Totals;
-use crate::topic::Record;
-
-/// The job's `--out-of-orderness`, which is its default.
-pub(crate) const OUT_OF_ORDERNESS_MILLIS: i64 = 10_000;
 
 /// A record that is not counted, as its topic has to keep it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,14 +129,10 @@ fn kept(record: &Record, reason: &str) -> Kept {
     }
 }
 
-/// An event as it is written into a topic.
-pub(crate) fn event(user: &str, product: &str, millis: i64) -> String {
-    let time = EventTime::from_millis(millis).unwrap_or(EventTime::MIN);
-    format!(r#"{{"user_id":"{user}","product_id":"{product}","event_type":"VIEW_PRODUCT","timestamp":"{time}"}}"#)
-}
-
 #[cfg(test)]
 mod tests {
+    use kit::generator::event;
+
     use super::*;
 
     fn records(lines: &[(u32, i64, &str)]) -> Vec<Record> {

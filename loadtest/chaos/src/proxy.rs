@@ -4,13 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
+use kit::Trouble;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-
-use crate::Trouble;
 
 /// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

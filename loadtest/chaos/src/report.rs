@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kit::table;
+
 use crate::tally::Tally;
 
 /// A scenario that is over.
@@ -19,7 +21,7 @@ const HEAD: [&str; 8] =
 
 /// The table: a line for each scenario.
 pub(crate) fn table(entries: &[Entry]) -> String {
-    let mut lines = vec![HEAD.map(str::to_owned)];
+    let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
     lines.extend(entries.iter().map(|Entry { name, tally, took }| {
         [
             (*name).to_owned(),
@@ -31,18 +33,9 @@ pub(crate) fn table(entries: &[Entry]) -> String {
             tally.differences.to_string(),
             format!("{:.0}", took.as_secs_f64()),
         ]
+        .to_vec()
     }));
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let mut text = String::new();
-    for line in &lines {
-        text += &format!("{:<width$}", line[0], width = widths[0]);
-        for (cell, width) in line.iter().zip(&widths).skip(1) {
-            text += &format!("  {cell:>width$}");
-        }
-        text += "\n";
-    }
-    text
+    table::aligned(&lines)
 }
 
 /// What was measured beside, below the table.
@@ -75,7 +68,7 @@ pub(crate) fn verdict(entries: &[Entry]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tally::Recovery;
+    use kit::job::Recovery;
 
     fn entry(name: &'static str, findings: usize) -> Entry {
         let mut tally = Tally { faults: 3, compared: 1000, ..Tally::default() };
@@ -98,12 +91,5 @@ mod tests {
         let mut noted = entry("recovery", 0);
         noted.tally.notes.push("median 1 s".to_owned());
         assert_eq!(notes(&[entry("kill", 0), noted]), "recovery: median 1 s\n");
-    }
-
-    #[test]
-    fn the_table_is_aligned() {
-        let table = table(&[entry("kill", 0), entry("a long name", 1)]);
-        let widths: Vec<usize> = table.lines().map(str::len).collect();
-        assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
     }
 }

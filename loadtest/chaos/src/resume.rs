@@ -1,49 +1,14 @@
 //! The resume records of a group: what the job says about itself beside the committed offsets.
 
-use std::iter::Sum;
 use std::time::Duration;
 
+use kit::Trouble;
+use kit::broker::Broker;
+use kit::totals::Totals;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
-use crate::Trouble;
-use crate::broker::Broker;
-
 const ANSWER: Duration = Duration::from_secs(10);
-
-/// What has become of the records of a partition, or of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Totals {
-    /// All records.
-    pub(crate) received: u64,
-    /// Events that were counted.
-    pub(crate) counted: u64,
-    /// Events that came after their window.
-    pub(crate) late: u64,
-    /// Records that are no events.
-    pub(crate) rejected: u64,
-    /// Events of other types.
-    pub(crate) filtered: u64,
-}
-
-impl Totals {
-    /// Whether every record that was received has become something.
-    pub(crate) fn is_balanced(self) -> bool {
-        self.received == self.counted + self.late + self.rejected + self.filtered
-    }
-}
-
-impl Sum for Totals {
-    fn sum<I: Iterator<Item = Self>>(items: I) -> Self {
-        items.fold(Totals::default(), |sum, item| Totals {
-            received: sum.received + item.received,
-            counted: sum.counted + item.counted,
-            late: sum.late + item.late,
-            rejected: sum.rejected + item.rejected,
-            filtered: sum.filtered + item.filtered,
-        })
-    }
-}
 
 /// The part of a partition's resume record that the suite looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

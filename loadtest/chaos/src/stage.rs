@@ -5,20 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use kit::Trouble;
+use kit::generator::{self, Generator, Shape};
+use kit::http_proxy::HttpProxy;
+use kit::job::{Names, Plan};
+use kit::topic::Reader;
+use kit::totals::Totals;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use schemas::ResultRow;
 
-use crate::Trouble;
-use crate::generator::{Generator, Shape};
-use crate::http_proxy::HttpProxy;
-use crate::job::{Names, Plan};
 use crate::model::{self, Expected};
-use crate::resume::{ResumeRecords, Totals};
+use crate::resume::ResumeRecords;
 use crate::suite::Suite;
 use crate::supervisor::Supervisor;
 use crate::tally::Tally;
-use crate::topic::Reader;
 use crate::verify::{self, Comparison, compare, row_text};
 
 /// How long the generator may take beyond its time, and the job to catch up with it.
@@ -106,6 +107,7 @@ impl<'a> Stage<'a> {
             idle_timeout: "10m",
             properties: Vec::new(),
             recovers: !self.suite.args.self_test,
+            flags: Vec::new(),
         }
     }
 
@@ -140,7 +142,7 @@ impl<'a> Stage<'a> {
 
     /// One event in each partition, after whose time every window that was generated is closed.
     pub(crate) fn close_windows(&self, partitions: u32, millis: i64) -> Result<(), Trouble> {
-        let event = |partition| (partition, "closing".to_owned(), model::event("closing", "closing", millis));
+        let event = |partition| (partition, "closing".to_owned(), generator::event("closing", "closing", millis));
         self.suite.broker.send(&self.names.raw, &(0..partitions).map(event).collect::<Vec<_>>())
     }
 
@@ -182,7 +184,7 @@ impl<'a> Stage<'a> {
         let partitions = ends.len() as u32;
         let recovers = jobs.plan.recovers;
         let mut ask_at = Instant::now();
-        let is_done = |_: &crate::job::Job| {
+        let is_done = |_: &kit::job::Job| {
             if Instant::now() < ask_at {
                 return Ok(false);
             }

@@ -8,22 +8,21 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use kit::broker::Broker;
+use kit::dynamo::Dynamo;
+use kit::{Trouble, processes};
 use tokio::runtime::{Handle, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::Args;
-use crate::broker::Broker;
-use crate::dynamo::Dynamo;
 use crate::progress::Progress;
 use crate::proxy::{Network, Proxy};
 use crate::report::{self, Entry};
 use crate::scenario::{self, Chosen, Scenario};
 use crate::stage::Stage;
 use crate::tally::Tally;
-use crate::{Trouble, processes};
 
-/// The exit code of an interrupted program.
-const INTERRUPTED: i32 = 130;
+/// How often the broker looks for transactions that timed out: often, for a test does not wait ten seconds.
+const CLEANUP: &str = "transaction.abort.timed.out.transaction.cleanup.interval.ms=500";
 /// So many findings of a scenario are printed; all are in its folder.
 const PRINTED: usize = 8;
 
@@ -59,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Trouble> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let folder = tempfile::Builder::new().prefix("footfall-chaos-").tempdir()?;
-    end_all_on_a_signal(&runtime, folder.path().to_owned())?;
+    processes::end_on_a_signal(&runtime, folder.path().to_owned())?;
     let seed = args.seed();
     eprintln!("chaos: seed {seed}, {}, logs in {}", args.dataflow.display(), folder.path().display());
     let suite = Suite::start(args, seed, folder.path(), scenarios.len(), &runtime)?;
@@ -77,26 +76,15 @@ pub(crate) fn run(args: &Args) -> Result<bool, Trouble> {
     Ok(is_same)
 }
 
-/// Children are in groups of their own, which Ctrl-C does not reach.
-fn end_all_on_a_signal(runtime: &Runtime, folder: PathBuf) -> Result<(), Trouble> {
-    let _guard = runtime.enter();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    runtime.spawn(async move {
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-        processes::kill_all();
-        let _ = fs::remove_dir_all(folder);
-        std::process::exit(INTERRUPTED);
-    });
-    Ok(())
-}
-
 impl Suite {
     fn start(args: &Args, seed: u64, folder: &Path, scenarios: usize, runtime: &Runtime) -> Result<Self, Trouble> {
         let handle = runtime.handle();
         // The broker has to tell its clients the proxy's address, and the proxy is told the broker's.
         let network = Proxy::start(handle)?;
-        let broker = Broker::start(folder.with_extension("broker"), network.address, handle.clone())?;
-        network.lead_to(broker.proxied);
+        let advertised = network.address.to_string();
+        let flags = ["--advertise", &advertised, "--config", CLEANUP];
+        let broker = Broker::start(folder.with_extension("broker"), &flags, handle.clone())?;
+        network.lead_to(broker.proxied()?);
         let dynamo = Dynamo::start(handle.clone())?;
         let (args, folder, progress) = (args.clone(), folder.to_owned(), Progress::new(scenarios));
         Ok(Suite { args, seed, folder, broker, network, dynamo, runtime: handle.clone(), progress })

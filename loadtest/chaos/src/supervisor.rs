@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use crate::Trouble;
-use crate::job::{self, Job, Plan};
+use kit::Trouble;
+use kit::job::{self, Job, Plan};
+
 use crate::tally::Tally;
 
 /// How long the end of a job in order may take: its last commit.
@@ -118,7 +119,7 @@ impl Supervisor {
     /// Ends the job in order, and waits for its end, which must be a success.
     pub(crate) fn terminate(&mut self, tally: &mut Tally) -> Result<(), Trouble> {
         // To the process alone, as an init process does: its children are its own affair.
-        crate::processes::signal(self.job.pid, "TERM");
+        kit::processes::signal(self.job.pid, "TERM");
         self.expect_end(STOP_LIMIT, tally, |status| status.success())
     }
 
@@ -154,7 +155,7 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         // Also where the group's leader is gone: its children may not be.
-        crate::processes::signal_group(self.job.pid, "KILL");
+        kit::processes::signal_group(self.job.pid, "KILL");
     }
 }
 

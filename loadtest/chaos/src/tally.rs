@@ -3,16 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A recovery, as the job's log tells it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Recovery {
-    /// The job epoch that began.
-    pub(crate) epoch: u64,
-    /// From the start of the process to the end of the replay.
-    pub(crate) took: Duration,
-    /// How many records were read again.
-    pub(crate) replayed: u64,
-}
+use kit::job::Recovery;
 
 /// What happened in a scenario.
 #[derive(Clone, Debug, Default)]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use kit::topic::Record;
 use schemas::names::header;
 use schemas::{ResultRow, TopicRow, Window};
 
 use crate::model::Kept;
-use crate::topic::Record;
 
 /// The outcome of a comparison.
 #[derive(Debug, Default, PartialEq, Eq)]

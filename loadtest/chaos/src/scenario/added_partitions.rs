@@ -1,8 +1,9 @@
 //! The topic gets more partitions, while the job runs and while it does not. The first events of a new partition are
 //! written before the job knows of it.
 
-use crate::Trouble;
-use crate::job::Plan;
+use kit::Trouble;
+use kit::job::Plan;
+
 use crate::scenario::by_hand::ByHand;
 use crate::stage::Stage;
 

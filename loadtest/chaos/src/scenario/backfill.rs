@@ -4,11 +4,12 @@
 
 use std::fs;
 
-use crate::Trouble;
+use kit::Trouble;
+use kit::generator::Shape;
+use kit::job::Plan;
+
 use crate::backlog::Backlog;
 use crate::chart;
-use crate::generator::Shape;
-use crate::job::Plan;
 use crate::memory::{Curve, Sampler};
 use crate::stage::Stage;
 
@@ -29,6 +30,7 @@ pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {
         products: 200,
         users: 1_000_000,
         odd_share: 0.001,
+        ..Shape::default()
     };
     let backlog = Backlog::fill(stage, shape)?;
     backlog.close_windows(stage)?;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::Trouble;
-use crate::broker::Broker;
-use crate::generator::Shape;
+use kit::Trouble;
+use kit::broker::Broker;
+use kit::generator::Shape;
+
 use crate::stage::Stage;
 
 pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {

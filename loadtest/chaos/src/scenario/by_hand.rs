@@ -3,16 +3,15 @@
 
 use std::time::{Duration, Instant};
 
+use kit::Trouble;
+use kit::generator::{self, START};
+use kit::topic::Reader;
 use rand::RngExt as _;
 use schemas::{EventTime, Window};
 
-use crate::Trouble;
-use crate::generator::START;
-use crate::model;
 use crate::resume::ResumeRecords;
 use crate::stage::Stage;
 use crate::supervisor::Supervisor;
-use crate::topic::Reader;
 use crate::verify;
 
 const EVENTS: i64 = 30;
@@ -44,7 +43,7 @@ impl ByHand {
             for &partition in partitions {
                 let user = format!("u{}", stage.random.random_range(1..=25));
                 let product = stage.random.random_range(1..=8).to_string();
-                let event = model::event(&user, &product, start + index * Window::MILLIS / EVENTS);
+                let event = generator::event(&user, &product, start + index * Window::MILLIS / EVENTS);
                 records.push((partition, user, event));
             }
         }

@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
+use kit::Trouble;
+use kit::generator::Shape;
+use kit::job::{Names, Plan};
+use kit::topic::{Reader, Record};
 use schemas::{ResultRow, TopicRow};
 
-use crate::Trouble;
-use crate::generator::Shape;
-use crate::job::{Names, Plan};
 use crate::stage::{OUTPUT_PARTITIONS, Stage};
 use crate::supervisor::Supervisor;
-use crate::topic::{Reader, Record};
 use crate::verify::{self, compare};
 
 /// The slow job runs a fifth of the time.

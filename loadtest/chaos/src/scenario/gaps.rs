@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use kit::Trouble;
+use kit::generator::{Shape, event};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::Trouble;
-use crate::generator::Shape;
-use crate::model;
 use crate::stage::Stage;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,7 +39,7 @@ fn abort_some(producer: &BaseProducer, topic: &str, partitions: u32) -> Result<(
     producer.begin_transaction()?;
     let far = Shape::default().closing_millis() + 3_600_000;
     for index in 0..RECORDS {
-        let event = model::event(&format!("aborted{index}"), "1", far);
+        let event = event(&format!("aborted{index}"), "1", far);
         for partition in 0..partitions {
             let record = BaseRecord::<str, str>::to(topic).partition(partition.cast_signed()).payload(&event);
             producer.send(record).map_err(|(error, _)| error)?;

@@ -2,8 +2,9 @@
 //! to do with where the others are.
 
 use super::kill::kill_when_ready;
-use crate::Trouble;
-use crate::generator::Shape;
+use kit::Trouble;
+use kit::generator::Shape;
+
 use crate::stage::Stage;
 
 pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {

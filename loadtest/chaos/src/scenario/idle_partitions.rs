@@ -1,8 +1,9 @@
 //! Partitions fall silent, do not hold the others up for longer than the idle timeout, and come back; the job is killed
 //! while they are silent and just after they came back.
 
-use crate::Trouble;
-use crate::job::Plan;
+use kit::Trouble;
+use kit::job::Plan;
+
 use crate::scenario::by_hand::ByHand;
 use crate::stage::Stage;
 

@@ -1,7 +1,8 @@
 //! `kill -9`, at moments of which the job knows nothing: while it starts, replays, counts and commits.
 
-use crate::Trouble;
-use crate::generator::Shape;
+use kit::Trouble;
+use kit::generator::Shape;
+
 use crate::stage::Stage;
 use crate::supervisor::Supervisor;
 

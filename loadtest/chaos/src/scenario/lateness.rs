@@ -2,9 +2,10 @@
 //! the job was away.
 
 use super::kill::kill_when_ready;
-use crate::Trouble;
-use crate::generator::Shape;
-use crate::job::Plan;
+use kit::Trouble;
+use kit::generator::Shape;
+use kit::job::Plan;
+
 use crate::stage::Stage;
 
 pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use crate::Trouble;
-use crate::generator::Shape;
-use crate::job::{Plan, SHORT_TRANSACTIONS, TRANSACTION_TIMEOUT};
+use kit::Trouble;
+use kit::generator::Shape;
+use kit::job::{Plan, SHORT_TRANSACTIONS, TRANSACTION_TIMEOUT};
+
 use crate::proxy::Network;
 use crate::stage::Stage;
 

@@ -1,17 +1,17 @@
 //! Three processes under the job's own supervisor: one of them is killed, all of them, the supervisor alone, and all
 //! with the supervisor.
 
+use kit::generator::Shape;
+use kit::{Trouble, processes};
 use rand::seq::IndexedRandom as _;
 
-use crate::generator::Shape;
 use crate::stage::Stage;
 use crate::supervisor::Supervisor;
-use crate::{Trouble, processes};
 
 pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {
     let rounds = stage.pick(1, 5);
     let generator = stage.generate(Shape { seconds: 20 * rounds, ..Shape::default() })?;
-    let plan = crate::job::Plan { processes: 3, workers: 1, ..stage.plan() };
+    let plan = kit::job::Plan { processes: 3, workers: 1, ..stage.plan() };
     let mut jobs = stage.supervise(plan)?;
     jobs.run_until_ready(0, &mut stage.tally)?;
     for round in 1..=rounds {

@@ -1,7 +1,8 @@
 //! No fault at all: what is found here is wrong with the suite, or with the job on a good day.
 
-use crate::Trouble;
-use crate::generator::Shape;
+use kit::Trouble;
+use kit::generator::Shape;
+
 use crate::stage::Stage;
 
 pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {

@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Trouble;
+use kit::Trouble;
+use kit::generator::Shape;
+
 use crate::backlog::Backlog;
-use crate::generator::Shape;
 use crate::stage::Stage;
 
 /// A start that takes as long is a finding; a machine that is merely slow is given more time to show by how much.

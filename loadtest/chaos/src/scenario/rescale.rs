@@ -1,8 +1,9 @@
 //! The job is started again with other numbers of workers, now after an end in order, now after a kill.
 
-use crate::Trouble;
-use crate::generator::Shape;
-use crate::job::Plan;
+use kit::Trouble;
+use kit::generator::Shape;
+use kit::job::Plan;
+
 use crate::stage::Stage;
 
 pub(super) fn play(stage: &mut Stage<'_>) -> Result<(), Trouble> {

@@ -1,7 +1,8 @@
 //! Somebody starts the job a second time while it runs: the first one has to give way.
 
-use crate::Trouble;
-use crate::generator::Shape;
+use kit::Trouble;
+use kit::generator::Shape;
+
 use crate::stage::Stage;
 use crate::supervisor::expect_refusal;
 

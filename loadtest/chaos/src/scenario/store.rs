@@ -1,9 +1,10 @@
 //! DynamoDB throttles, fails, and closes connections before and after it has done what was asked; then it does so while
 //! the job is killed.
 
-use crate::Trouble;
-use crate::generator::Shape;
-use crate::http_proxy::Weather;
+use kit::Trouble;
+use kit::generator::Shape;
+use kit::http_proxy::Weather;
+
 use crate::stage::Stage;
 
 const FINE: Weather = Weather { throttled: 0.0, failed: 0.0, dropped: 0.0 };

@@ -18,81 +18,99 @@ use crate::{Trouble, processes};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kafka/kafka");
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the broker looks for transactions that timed out: often, for a test does not wait ten seconds.
-const CLEANUP: &str = "transaction.abort.timed.out.transaction.cleanup.interval.ms=500";
 
 /// The broker. It ends with this process, however that ends: its script watches the process.
-pub(crate) struct Broker {
+pub struct Broker {
     folder: PathBuf,
+    /// Flags of each start.
+    flags: Vec<String>,
     /// Where it is reached.
-    pub(crate) bootstrap: String,
-    /// The listener behind the proxy, and the proxy's address, which that listener advertises.
-    pub(crate) proxied: SocketAddr,
-    advertised: SocketAddr,
+    pub bootstrap: String,
     runtime: Handle,
 }
 
 impl Broker {
-    /// Starts a broker on the folder, whose clients that come through `advertised` stay there.
-    pub(crate) fn start(folder: PathBuf, advertised: SocketAddr, runtime: Handle) -> Result<Self, Trouble> {
+    /// Starts a broker on the folder, with further flags of the script's `start`.
+    pub fn start(folder: PathBuf, flags: &[&str], runtime: Handle) -> Result<Self, Trouble> {
+        let flags: Vec<String> = flags.iter().copied().map(str::to_owned).collect();
         let watcher = ["--watch-pid".to_owned(), std::process::id().to_string()];
-        let bootstrap = start(&folder, advertised, &watcher)?;
-        let proxied = fs::read_to_string(folder.join("proxied"))?.trim().parse()?;
-        Ok(Broker { folder, bootstrap, proxied, advertised, runtime })
+        let bootstrap = script(&["start"], &folder, &[&flags[..], &watcher].concat())?;
+        Ok(Broker { folder, flags, bootstrap, runtime })
+    }
+
+    /// The listener behind a proxy; there is one where the broker was started with `--advertise`.
+    pub fn proxied(&self) -> Result<SocketAddr, Trouble> {
+        Ok(fs::read_to_string(self.folder.join("proxied"))?.trim().parse()?)
     }
 
     /// Ends the broker in order.
-    pub(crate) fn stop(&self) -> Result<(), Trouble> {
+    pub fn stop(&self) -> Result<(), Trouble> {
         script(&["stop"], &self.folder, &[]).map(drop)
     }
 
+    /// The broker's process.
+    pub fn pid(&self) -> Result<u32, Trouble> {
+        Ok(fs::read_to_string(self.folder.join("pid"))?.trim().parse()?)
+    }
+
     /// Ends the broker at once.
-    pub(crate) fn kill(&self) -> Result<(), Trouble> {
-        let pid: u32 = fs::read_to_string(self.folder.join("pid"))?.trim().parse()?;
-        processes::signal(pid, "KILL");
+    pub fn kill(&self) -> Result<(), Trouble> {
+        processes::signal(self.pid()?, "KILL");
         // The script removes the folder's note of the process once it is gone.
         self.stop()
     }
 
     /// Starts the broker again, on what it left behind.
-    pub(crate) fn start_again(&self) -> Result<(), Trouble> {
-        let bootstrap = start(&self.folder, self.advertised, &[])?;
-        let proxied: SocketAddr = fs::read_to_string(self.folder.join("proxied"))?.trim().parse()?;
-        if bootstrap != self.bootstrap || proxied != self.proxied {
+    pub fn start_again(&self) -> Result<(), Trouble> {
+        let proxied = self.proxied().ok();
+        let bootstrap = script(&["start"], &self.folder, &self.flags)?;
+        if bootstrap != self.bootstrap || proxied != self.proxied().ok() {
             return Err(format!("the broker came back at {bootstrap}, not at {}; run again", self.bootstrap).into());
         }
         Ok(())
     }
 
     /// Copies the broker's log into a folder that is kept.
-    pub(crate) fn keep_log(&self, folder: &Path) {
+    pub fn keep_log(&self, folder: &Path) {
         for name in ["server.log", "server.log.1"] {
             let _ = fs::copy(self.folder.join(name), folder.join(format!("kafka-{name}")));
         }
     }
 
     /// A client configuration that knows the broker and nothing else.
-    pub(crate) fn client(&self) -> ClientConfig {
+    pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap).set("reconnect.backoff.max.ms", "500");
         config
     }
 
     /// Creates topics: name and number of partitions.
-    pub(crate) fn create_topics(&self, names: &[(&str, u32)]) -> Result<(), Trouble> {
-        let topics: Vec<_> = names
-            .iter()
-            .map(|(name, partitions)| NewTopic::new(name, partitions.cast_signed(), TopicReplication::Fixed(1)))
-            .collect();
+    pub fn create_topics(&self, names: &[(&str, u32)]) -> Result<(), Trouble> {
+        names.iter().try_for_each(|(name, partitions)| self.create_topic(name, *partitions, &[]))
+    }
+
+    /// Creates a topic with properties.
+    pub fn create_topic(&self, name: &str, partitions: u32, properties: &[(&str, &str)]) -> Result<(), Trouble> {
+        let topic = NewTopic::new(name, partitions.cast_signed(), TopicReplication::Fixed(1));
+        let topic = properties.iter().fold(topic, |topic, (property, value)| topic.set(property, value));
         let admin: AdminClient<DefaultClientContext> = self.client().create()?;
-        for result in self.runtime.block_on(admin.create_topics(&topics, &options()))? {
+        for result in self.runtime.block_on(admin.create_topics([&topic], &options()))? {
             result.map_err(|(topic, code)| format!("the broker does not create topic {topic}: {code}"))?;
         }
-        names.iter().try_for_each(|(name, partitions)| self.wait_for(name, *partitions))
+        self.wait_for(name, partitions)
+    }
+
+    /// Deletes topics; their files go a minute later.
+    pub fn delete_topics(&self, names: &[&str]) -> Result<(), Trouble> {
+        let admin: AdminClient<DefaultClientContext> = self.client().create()?;
+        for result in self.runtime.block_on(admin.delete_topics(names, &options()))? {
+            result.map_err(|(topic, code)| format!("the broker does not delete topic {topic}: {code}"))?;
+        }
+        Ok(())
     }
 
     /// Gives a topic more partitions.
-    pub(crate) fn add_partitions(&self, topic: &str, partitions: u32) -> Result<(), Trouble> {
+    pub fn add_partitions(&self, topic: &str, partitions: u32) -> Result<(), Trouble> {
         let admin: AdminClient<DefaultClientContext> = self.client().create()?;
         let more = [NewPartitions::new(topic, partitions as usize)];
         for result in self.runtime.block_on(admin.create_partitions(&more, &options()))? {
@@ -120,7 +138,7 @@ impl Broker {
     }
 
     /// Writes records: partition, key and value. Returns when all of them are acknowledged.
-    pub(crate) fn send(&self, topic: &str, records: &[(u32, String, String)]) -> Result<(), Trouble> {
+    pub fn send(&self, topic: &str, records: &[(u32, String, String)]) -> Result<(), Trouble> {
         let producer: BaseProducer = self.client().set("enable.idempotence", "true").create()?;
         for (partition, key, value) in records {
             let record = BaseRecord::to(topic).partition(partition.cast_signed()).key(key).payload(value);
@@ -132,11 +150,6 @@ impl Broker {
 
 fn options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE))
-}
-
-fn start(folder: &Path, advertised: SocketAddr, more: &[String]) -> Result<String, Trouble> {
-    let advertised = advertised.to_string();
-    script(&["start", "--advertise", &advertised, "--config", CLEANUP], folder, more)
 }
 
 fn script(arguments: &[&str], folder: &Path, more: &[String]) -> Result<String, Trouble> {

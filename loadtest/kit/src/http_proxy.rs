@@ -1,4 +1,4 @@
-//! An HTTP proxy between the job and the DynamoDB emulator: a store with bad days.
+//! An HTTP proxy between the job and the DynamoDB emulator: a store with bad days, and a place to look on.
 //!
 //! It speaks as much HTTP/1.1 as the AWS client and the emulator do: one request after the other on a connection, bodies
 //! with a `Content-Length`.
@@ -17,20 +17,23 @@ use crate::Trouble;
 
 /// What happens to requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Weather {
+pub struct Weather {
     /// The fraction of requests that are answered with `ProvisionedThroughputExceededException`.
-    pub(crate) throttled: f64,
+    pub throttled: f64,
     /// The fraction of requests that are answered with status 500 or 503.
-    pub(crate) failed: f64,
+    pub failed: f64,
     /// The fraction of requests whose connection is closed: half of them before they reach the store, half of them
     /// after the store has done what they ask for.
-    pub(crate) dropped: f64,
+    pub dropped: f64,
 }
 
+/// Is shown each request that the store has answered, with the answer, at the moment at which the answer is there.
+pub type Witness = Arc<dyn Fn(&[u8], &[u8]) + Send + Sync>;
+
 /// A proxy on a free port.
-pub(crate) struct HttpProxy {
+pub struct HttpProxy {
     /// Where it listens.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     sky: Arc<Mutex<Sky>>,
 }
 
@@ -49,7 +52,12 @@ enum Fate {
 
 impl HttpProxy {
     /// Starts a proxy to `target`, in fine weather.
-    pub(crate) fn start(target: SocketAddr, seed: u64, runtime: &Handle) -> Result<Self, Trouble> {
+    pub fn start(target: SocketAddr, seed: u64, runtime: &Handle) -> Result<Self, Trouble> {
+        Self::start_with(target, seed, runtime, Arc::new(|_, _| {}))
+    }
+
+    /// Starts a proxy to `target`, in fine weather, and shows a witness what passes.
+    pub fn start_with(target: SocketAddr, seed: u64, runtime: &Handle, witness: Witness) -> Result<Self, Trouble> {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let random = ChaCha8Rng::seed_from_u64(seed);
@@ -58,19 +66,19 @@ impl HttpProxy {
         runtime.spawn(async move {
             loop {
                 let Ok((client, _)) = listener.accept().await else { continue };
-                tokio::spawn(serve(client, target, Arc::clone(&shared)));
+                tokio::spawn(serve(client, target, Arc::clone(&shared), Arc::clone(&witness)));
             }
         });
         Ok(HttpProxy { address, sky })
     }
 
     /// Changes the weather.
-    pub(crate) fn set(&self, weather: Weather) {
+    pub fn set(&self, weather: Weather) {
         lock(&self.sky).weather = weather;
     }
 
     /// How many requests were not answered by the store as they should have been.
-    pub(crate) fn hurt(&self) -> u64 {
+    pub fn hurt(&self) -> u64 {
         lock(&self.sky).hurt
     }
 }
@@ -101,7 +109,7 @@ fn lock(sky: &Mutex<Sky>) -> MutexGuard<'_, Sky> {
     sky.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(mut client: TcpStream, target: SocketAddr, sky: Arc<Mutex<Sky>>) -> io::Result<()> {
+async fn serve(mut client: TcpStream, target: SocketAddr, sky: Arc<Mutex<Sky>>, witness: Witness) -> io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
     let (mut requests, mut answers) = (Messages::default(), Messages::default());
     while let Some(request) = requests.next(&mut client).await? {
@@ -115,6 +123,7 @@ async fn serve(mut client: TcpStream, target: SocketAddr, sky: Arc<Mutex<Sky>>) 
             Fate::Pass | Fate::DropAfter => server.write_all(&request).await?,
         }
         let Some(answer) = answers.next(&mut server).await? else { return Ok(()) };
+        witness(&request, &answer);
         if matches!(fate, Fate::DropAfter) {
             return Ok(());
         }
@@ -157,7 +166,7 @@ fn message_length(bytes: &[u8]) -> Option<usize> {
 
 /// An error as DynamoDB says it.
 fn answer(status: &str, error: &str) -> Vec<u8> {
-    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{error}","message":"by chaos"}}"#);
+    let body = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{error}","message":"by the proxy"}}"#);
     let length = body.len();
     format!("HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\r\n{body}")
         .into_bytes()

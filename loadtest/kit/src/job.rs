@@ -1,5 +1,5 @@
-//! The job as a child process: its flags, its log lines, its end. What the suite knows of the program's command line and
-//! log stands here and in `resume.rs`, nowhere else.
+//! The job as a child process: its flags, its log lines, its end. What tests know of the program's command line and log
+//! stands here, and what they know of its resume records in the crash suite.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,72 +11,86 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::tally::Recovery;
 use crate::{Trouble, dynamo, processes};
 
 /// Exit code: start it again.
-pub(crate) const RESTART: i32 = 75;
+pub const RESTART: i32 = 75;
 /// Exit code: the broker or the store is not reached.
-pub(crate) const UNAVAILABLE: i32 = 69;
+pub const UNAVAILABLE: i32 = 69;
 /// Exit code: another one has taken over, do not start it again.
-pub(crate) const REFUSED: i32 = 78;
+pub const REFUSED: i32 = 78;
 
+/// The job's `--out-of-orderness`, which is its default.
+pub const OUT_OF_ORDERNESS_MILLIS: i64 = 10_000;
 /// How long a transaction may last where a scenario waits for its end: short, for a test does not wait a minute.
-pub(crate) const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
+pub const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(3);
 /// The client's properties for that. A record must not be waited for longer than its transaction lasts.
-pub(crate) const SHORT_TRANSACTIONS: [&str; 2] = ["transaction.timeout.ms=3000", "delivery.timeout.ms=3000"];
+pub const SHORT_TRANSACTIONS: [&str; 2] = ["transaction.timeout.ms=3000", "delivery.timeout.ms=3000"];
+
+/// A recovery, as the job's log tells it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recovery {
+    /// The job epoch that began.
+    pub epoch: u64,
+    /// From the start of the process to the end of the replay.
+    pub took: Duration,
+    /// How many records were read again.
+    pub replayed: u64,
+}
 
 /// What a job is started with.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// The program.
-    pub(crate) program: PathBuf,
+    pub program: PathBuf,
     /// Where Kafka is reached.
-    pub(crate) bootstrap: String,
+    pub bootstrap: String,
     /// Where DynamoDB is reached.
-    pub(crate) store: SocketAddr,
+    pub store: SocketAddr,
     /// Topics, group and table.
-    pub(crate) names: Names,
+    pub names: Names,
     /// Workers of each process.
-    pub(crate) workers: u32,
+    pub workers: u32,
     /// Processes; with more than one, the job is its own supervisor.
-    pub(crate) processes: u32,
+    pub processes: u32,
     /// Whether rows go into the table too.
-    pub(crate) has_table: bool,
+    pub has_table: bool,
     /// `--max-partition-skew`, where it is not the default.
-    pub(crate) max_partition_skew: Option<u32>,
+    pub max_partition_skew: Option<u32>,
     /// For how many minutes after its end a window takes events on.
-    pub(crate) lateness_minutes: u32,
+    pub lateness_minutes: u32,
     /// How long a partition is silent before it does not hold the others up.
-    pub(crate) idle_timeout: &'static str,
+    pub idle_timeout: &'static str,
     /// Properties of the Kafka client.
-    pub(crate) properties: Vec<&'static str>,
+    pub properties: Vec<&'static str>,
     /// Whether the program knows recovery.
-    pub(crate) recovers: bool,
+    pub recovers: bool,
+    /// Further flags, behind all others.
+    pub flags: Vec<String>,
 }
 
 /// The names of what belongs to one scenario alone.
 #[derive(Clone, Debug)]
-pub(crate) struct Names {
+pub struct Names {
     /// The scenario.
-    pub(crate) scenario: String,
+    pub scenario: String,
     /// Topic of raw events.
-    pub(crate) raw: String,
+    pub raw: String,
     /// Topic of rows.
-    pub(crate) results: String,
+    pub results: String,
     /// Topic of late records.
-    pub(crate) late: String,
+    pub late: String,
     /// Topic of rejected records.
-    pub(crate) rejected: String,
+    pub rejected: String,
     /// Group, and part of the transactional id.
-    pub(crate) group: String,
+    pub group: String,
     /// DynamoDB table.
-    pub(crate) table: String,
+    pub table: String,
 }
 
 impl Names {
     /// The names of a scenario.
-    pub(crate) fn of(scenario: &str) -> Self {
+    pub fn of(scenario: &str) -> Self {
         let name = |what: &str| format!("{scenario}-{what}");
         Names {
             scenario: scenario.to_owned(),
@@ -90,7 +104,7 @@ impl Names {
     }
 
     /// The names of another job on the same events, with everything else of its own.
-    pub(crate) fn of_reader(&self, reader: &str) -> Self {
+    pub fn of_reader(&self, reader: &str) -> Self {
         Names { raw: self.raw.clone(), ..Names::of(&format!("{}-{reader}", self.scenario)) }
     }
 }
@@ -111,7 +125,7 @@ impl Plan {
         command.args(["--late-topic", &self.names.late, "--rejected-topic", &self.names.rejected]);
         command.args(["--workers", &self.workers.to_string()]);
         if self.recovers {
-            command.args(["--delivery", "exactly-once", "--environment", "chaos", "--group", &self.names.group]);
+            command.args(["--delivery", "exactly-once", "--environment", "loadtest", "--group", &self.names.group]);
             command.args(["--allowed-lateness", &format!("{}m", self.lateness_minutes)]);
             command.args(["--on-all-idle", "freeze", "--idle-timeout", self.idle_timeout]);
         }
@@ -121,6 +135,7 @@ impl Plan {
         for property in &self.properties {
             command.args(["--kafka-config", property]);
         }
+        command.args(&self.flags);
         command.envs(dynamo::ENVIRONMENT).env("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", self.store));
         command.env("RUST_LOG", "warn,dataflow=info").env_remove("FOOTFALL_LOG_FORMAT");
         command
@@ -133,25 +148,25 @@ enum Event {
 }
 
 /// A running job, or one that has ended.
-pub(crate) struct Job {
+pub struct Job {
     /// The process, and the group of it and its children.
-    pub(crate) pid: u32,
+    pub pid: u32,
     /// How it ended.
-    pub(crate) exit: Option<ExitStatus>,
+    pub exit: Option<ExitStatus>,
     /// The recoveries it told of since this was last emptied.
-    pub(crate) recoveries: Vec<Recovery>,
+    pub recoveries: Vec<Recovery>,
     /// Log lines that tell of a panic, since this was last emptied: a job that supervises itself survives them.
-    pub(crate) panics: Vec<String>,
+    pub panics: Vec<String>,
     /// The epoch in which it has begun to do new work; 0 = it has not.
-    pub(crate) epoch: u64,
+    pub epoch: u64,
     /// The last line of its log.
-    pub(crate) last_line: String,
+    pub last_line: String,
     events: Receiver<Event>,
 }
 
 impl Job {
     /// Starts a job, whose log is added to a file.
-    pub(crate) fn start(plan: &Plan, log: &Path) -> Result<Self, Trouble> {
+    pub fn start(plan: &Plan, log: &Path) -> Result<Self, Trouble> {
         let mut log = OpenOptions::new().create(true).append(true).open(log)?;
         let mut command = plan.command();
         writeln!(log, "---- {command:?}")?;
@@ -171,7 +186,7 @@ impl Job {
     }
 
     /// Takes note of what the job says, until it says something, ends, or the time is over.
-    pub(crate) fn listen(&mut self, limit: Duration) {
+    pub fn listen(&mut self, limit: Duration) {
         match self.events.recv_timeout(limit) {
             Ok(event) => self.note(event),
             Err(RecvTimeoutError::Timeout) => {}
@@ -205,7 +220,7 @@ impl Job {
     }
 
     /// Listens until the job has ended, or the time is over.
-    pub(crate) fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
+    pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         while self.exit.is_none() && Instant::now() < deadline {
             self.listen(Duration::from_millis(50));
@@ -214,7 +229,7 @@ impl Job {
     }
 
     /// Sends a signal to the job and its children.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         if self.exit.is_none() {
             processes::signal_group(self.pid, name);
         }

@@ -1,33 +1,54 @@
 //! Signals, and who is whose child.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal as signals};
+
 use crate::Trouble;
 
-/// The process groups that were started and may still live; all of them end with the suite.
+/// The exit code of an interrupted program.
+const INTERRUPTED: i32 = 130;
+
+/// The process groups that were started and may still live; all of them end with this process.
 static GROUPS: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// Remembers a process group that [`kill_all`] has to end.
-pub(crate) fn register(group: u32) {
+pub fn register(group: u32) {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).push(group);
 }
 
 /// Kills every process group that was started.
-pub(crate) fn kill_all() {
+pub fn kill_all() {
     for group in GROUPS.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
         signal_group(group, "KILL");
     }
 }
 
+/// Ends every process group, removes a folder and exits, when this process is interrupted or asked to end: children are
+/// in groups of their own, which Ctrl-C does not reach.
+pub fn end_on_a_signal(runtime: &Runtime, folder: PathBuf) -> Result<(), Trouble> {
+    let _guard = runtime.enter();
+    let (mut interrupt, mut terminate) = (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    runtime.spawn(async move {
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        kill_all();
+        let _ = fs::remove_dir_all(folder);
+        std::process::exit(INTERRUPTED);
+    });
+    Ok(())
+}
+
 /// Sends a signal such as `KILL` to a process; that it is gone already is fine.
-pub(crate) fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     send(name, &pid.to_string());
 }
 
 /// Sends a signal to all processes of a group; that they are gone already is fine.
-pub(crate) fn signal_group(group: u32, name: &str) {
+pub fn signal_group(group: u32, name: &str) {
     send(name, &format!("-{group}"));
 }
 
@@ -40,7 +61,7 @@ fn send(name: &str, target: &str) {
 ///
 /// # Errors
 /// Where /proc cannot be read.
-pub(crate) fn children(parent: u32) -> Result<Vec<u32>, Trouble> {
+pub fn children(parent: u32) -> Result<Vec<u32>, Trouble> {
     let mut children = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let name = entry?.file_name();

@@ -15,31 +15,31 @@ use tokio::runtime::Handle;
 use crate::Trouble;
 
 /// What the job needs in its environment to log in; the emulator takes anything.
-pub(crate) const ENVIRONMENT: [(&str, &str); 4] = [
+pub const ENVIRONMENT: [(&str, &str); 4] = [
     ("AWS_REGION", "eu-central-1"),
-    ("AWS_ACCESS_KEY_ID", "chaos"),
-    ("AWS_SECRET_ACCESS_KEY", "chaos"),
+    ("AWS_ACCESS_KEY_ID", "loadtest"),
+    ("AWS_SECRET_ACCESS_KEY", "loadtest"),
     ("AWS_EC2_METADATA_DISABLED", "true"),
 ];
 
 /// An emulator on a free port, with its tables in memory.
-pub(crate) struct Dynamo {
+pub struct Dynamo {
     /// Where it is reached without a proxy.
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     client: Client,
     runtime: Handle,
 }
 
 impl Dynamo {
     /// Starts an empty emulator.
-    pub(crate) fn start(runtime: Handle) -> Result<Self, Trouble> {
+    pub fn start(runtime: Handle) -> Result<Self, Trouble> {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         runtime.spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory()?));
         let settings = runtime.block_on(
             aws_config::defaults(BehaviorVersion::latest())
                 .region(Region::new("eu-central-1"))
-                .credentials_provider(Credentials::new("chaos", "chaos", None, None, "chaos"))
+                .credentials_provider(Credentials::new("loadtest", "loadtest", None, None, "loadtest"))
                 .endpoint_url(format!("http://{address}"))
                 .load(),
         );
@@ -47,7 +47,7 @@ impl Dynamo {
     }
 
     /// The final rows in a table.
-    pub(crate) fn final_rows(&self, table: &str) -> Result<Vec<ResultRow>, Trouble> {
+    pub fn final_rows(&self, table: &str) -> Result<Vec<ResultRow>, Trouble> {
         let pages = self.client.scan().table_name(table).into_paginator().items().send();
         let items = self.runtime.block_on(pages.collect::<Result<Vec<_>, _>>())?;
         items.iter().filter_map(|item| final_row(item).transpose()).collect()

@@ -8,34 +8,36 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use schemas::{EventTime, ResultRow};
 use serde_json::Value;
 
-use crate::resume::Totals;
+use crate::totals::Totals;
 use crate::{Trouble, processes};
 
 /// Noon of a day long past: event time runs ahead of nothing, and the same seed gives the same bytes.
-pub(crate) const START: &str = "2024-01-01T12:00:00Z";
+pub const START: &str = "2024-01-01T12:00:00Z";
 const MINUTE_MILLIS: i64 = 60_000;
 
 /// What is generated.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
+pub struct Shape {
     /// For how long.
-    pub(crate) seconds: u64,
+    pub seconds: u64,
     /// Records per second.
-    pub(crate) rate: u64,
+    pub rate: u64,
     /// Event time per time on the wall.
-    pub(crate) speed: u64,
+    pub speed: u64,
     /// Partitions.
-    pub(crate) partitions: u32,
+    pub partitions: u32,
     /// By which part each partition is smaller than the one before.
-    pub(crate) skew: f64,
+    pub skew: f64,
     /// Whether it takes that long, or is written as fast as possible.
-    pub(crate) is_paced: bool,
+    pub is_paced: bool,
     /// Products.
-    pub(crate) products: u32,
+    pub products: u32,
     /// Users.
-    pub(crate) users: u32,
+    pub users: u32,
     /// Which part comes late, and which part is malformed.
-    pub(crate) odd_share: f64,
+    pub odd_share: f64,
+    /// Whether the answer key is written beside it.
+    pub has_key: bool,
 }
 
 impl Default for Shape {
@@ -51,27 +53,28 @@ impl Default for Shape {
             products: 60,
             users: 800,
             odd_share: 0.02,
+            has_key: true,
         }
     }
 }
 
 impl Shape {
     /// How many records there are.
-    pub(crate) fn events(&self) -> u64 {
+    pub fn events(&self) -> u64 {
         self.rate * self.seconds
     }
 
     /// A time at which every generated window is over, for the events that close the last ones.
-    pub(crate) fn closing_millis(&self) -> i64 {
+    pub fn closing_millis(&self) -> i64 {
         let start = EventTime::parse(START.as_bytes()).map_or(0, EventTime::millis);
         start + (self.seconds * self.speed * 1000).cast_signed() + 3 * MINUTE_MILLIS
     }
 }
 
 /// A generator that runs, or has ended.
-pub(crate) struct Generator {
+pub struct Generator {
     /// What it makes.
-    pub(crate) shape: Shape,
+    pub shape: Shape,
     child: Child,
     answers: PathBuf,
     summary: PathBuf,
@@ -79,7 +82,7 @@ pub(crate) struct Generator {
 
 impl Generator {
     /// Starts to write into a topic.
-    pub(crate) fn start(
+    pub fn start(
         program: &Path,
         shape: Shape,
         seed: u64,
@@ -95,6 +98,12 @@ impl Generator {
             false => vec!["--duration", &duration],
         };
         let odd = shape.odd_share.to_string();
+        let key = match shape.has_key {
+            true => {
+                ["--answers".as_ref(), answers.as_os_str(), "--answers-summary".as_ref(), summary.as_os_str()].to_vec()
+            }
+            false => Vec::new(),
+        };
         let child = Command::new(program)
             .args(["generate", "--to", "kafka", "--kafka-bootstrap-servers", bootstrap, "--topic", topic])
             .args(["--start", START, "--seed", &seed.to_string(), "--events", &shape.events().to_string()])
@@ -102,7 +111,7 @@ impl Generator {
             .args(["--partitions", &shape.partitions.to_string(), "--partition-skew", &shape.skew.to_string()])
             .args(["--products", &shape.products.to_string(), "--users", &shape.users.to_string()])
             .args(["--late-share", &odd, "--malformed-share", &odd])
-            .args(["--answers".as_ref(), answers.as_os_str(), "--answers-summary".as_ref(), summary.as_os_str()])
+            .args(key)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(folder.join("generate.log"))?)
@@ -113,12 +122,12 @@ impl Generator {
     }
 
     /// How it ended; `None` while it runs.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Trouble> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>, Trouble> {
         Ok(self.child.try_wait()?)
     }
 
     /// Fails unless the generator has ended well.
-    pub(crate) fn expect_success(&mut self) -> Result<(), Trouble> {
+    pub fn expect_success(&mut self) -> Result<(), Trouble> {
         match self.ended()? {
             Some(status) if status.success() => Ok(()),
             status => Err(format!("the generator failed ({status:?}); see generate.log").into()),
@@ -126,7 +135,7 @@ impl Generator {
     }
 
     /// What has to become of the records, once the generator has ended.
-    pub(crate) fn totals(&self) -> Result<Totals, Trouble> {
+    pub fn totals(&self) -> Result<Totals, Trouble> {
         let summary: Value = serde_json::from_slice(&fs::read(&self.summary)?)?;
         let number = |name: &str| summary[name].as_u64().ok_or_else(|| format!("the summary has no number {name}"));
         let reasons = summary["rejected"].as_object().ok_or("the summary has no reasons")?;
@@ -136,7 +145,7 @@ impl Generator {
     }
 
     /// The rows that the job has to write, once the generator has ended.
-    pub(crate) fn answers(&self) -> Result<Vec<ResultRow>, Trouble> {
+    pub fn answers(&self) -> Result<Vec<ResultRow>, Trouble> {
         fs::read_to_string(&self.answers)?.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
     }
 }
@@ -147,4 +156,10 @@ impl Drop for Generator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An event as it is written into a topic.
+pub fn event(user: &str, product: &str, millis: i64) -> String {
+    let time = EventTime::from_millis(millis).unwrap_or(EventTime::MIN);
+    format!(r#"{{"user_id":"{user}","product_id":"{product}","event_type":"VIEW_PRODUCT","timestamp":"{time}"}}"#)
 }
