@@ -19,10 +19,10 @@ class PeerTest(unittest.TestCase):
         def keys(*choice):
             return [engine.key for engine in choose(all_engines(), *choice)]
 
-        self.assertEqual(keys(["duckdb"], [2], ("files",)), ["duckdb/batch@2"])
+        self.assertEqual(keys(["polars"], [2], ("files",)), ["polars/batch@2"])
         self.assertEqual(keys(["footfall/kafka"], None, ("files", "kafka")), ["footfall/kafka@1", "footfall/kafka@2"])
         self.assertEqual(keys(["footfall/kafka"], None, ("files",)), [])
 
     def test_an_unknown_engine_is_named_with_those_that_exist(self):
-        with self.assertRaisesRegex(UnknownEngine, "no engine 'dukdb'; there are .*duckdb, duckdb/batch"):
+        with self.assertRaisesRegex(UnknownEngine, "no engine 'dukdb'; there are .*duckdb, duckdb/lines"):
             choose(all_engines(), ["dukdb"], None, ("files",))
