@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// An id; a long one means something only together with the [`LongIds`] that it stands in.
 ///
-/// The last of the sixteen bytes is the length of an id that is in the others, padded with zeros, or [`LONG`].
+/// The last of the sixteen bytes is the length of an id that is in the others, padded with zeros, or 255.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Id([u64; 2]);
 
