@@ -60,9 +60,13 @@ fn every_flag_has_a_variable() {
 #[test]
 fn every_flag_that_a_page_names_exists() {
     let flags: BTreeSet<_> = arguments().iter().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
-    // Of cargo, and of the AWS command line.
+    // Of cargo, of the measuring programs, and of the AWS command line.
     let others = [
         "release",
+        "profile",
+        "engines",
+        "parallelism",
+        "rounds",
         "workspace",
         "test",
         "table-name",

@@ -58,17 +58,18 @@ fn a_job_to_which_nothing_comes_takes_next_to_no_processor_time() {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     lines_until(&mut stderr, "metrics at");
 
-    // Connecting and the first fetches are over when the event has been counted and a moment has passed.
-    let settle = Duration::from_secs(3);
-    std::thread::sleep(settle);
-    let watched = Duration::from_secs(5);
-    let before = processor_time(child.id());
-    std::thread::sleep(watched);
-    let used = processor_time(child.id()) - before;
+    // Connecting and the first fetches come first, and a broker that is busy with other tests may come between: one
+    // quiet while is enough, which a job that is never at rest does not have.
+    let watched = Duration::from_secs(3);
+    let mut shares = (0..6).map(|_| {
+        let before = processor_time(child.id());
+        std::thread::sleep(watched);
+        (processor_time(child.id()) - before).as_secs_f64() / watched.as_secs_f64()
+    });
+    let is_at_rest = shares.any(|share| share < 0.02);
     signal(&child, "TERM");
     assert!(wait(&mut child, Duration::from_secs(10)).success());
-    let share = used.as_secs_f64() / watched.as_secs_f64();
-    assert!(share < 0.02, "{:.1} % of a core", share * 100.0);
+    assert!(is_at_rest, "it took 2 % of a core or more in each of six times {watched:?}");
 }
 
 /// User and system time of a process so far, from `/proc/PID/stat` (proc(5): fields 14 and 15, in ticks of 10 ms).

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use dataflow::error::Error;
 use dataflow::kafka::Failure;
 
 use super::{args, offset, prepare, with_property};
@@ -137,6 +138,14 @@ fn survive(own: &OwnBroker, test: &str, outage: impl FnOnce(&Outage<'_>) + Send)
                 match done {
                     Ok(()) => break,
                     Err(Failure::Aborted(_)) => {}
+                    // A broker that was killed in the midst of a commit may not know how it ended. A job is then started
+                    // again, and learns it from its records.
+                    Err(Failure::Final(Error::Restart(_))) => {
+                        transactions = names.fence(&args(own.broker()));
+                        if names.committed(own.broker())[0] == Some(offset(0, round, &round.to_string())) {
+                            break;
+                        }
+                    }
                     Err(failure) => panic!("transaction {round}: {failure:?}"),
                 }
             }
