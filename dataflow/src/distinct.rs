@@ -1,8 +1,9 @@
 //! Distinct: of the looks at a product in a window, only each user's first one counts.
 //!
-//! Every pair of user and product has one worker, which remembers the pairs that it has seen in each open window. When the frontier passes a window, the worker emits its share of the counts,
-//! pre-aggregated to `(window, product, +k)`, as updates of a differential collection, and frees the window's memory once
-//! no event can change it any more.
+//! Every pair of user and product has one worker, which remembers the pairs that it has seen in each open window. When
+//! the frontier passes a window, the worker emits its share of the counts, pre-aggregated to `(window, product, +k)`, as
+//! updates of a differential collection. Once no event can change the window any more, its memory is freed, or serves the
+//! next one.
 //!
 //! Where lateness is allowed, an event may belong to a window that its own partition has closed. It then takes effect at
 //! a later time, which its partition's contents decide, and its users are added when the frontier passes that time. So

@@ -24,22 +24,22 @@ impl Id {
     #[must_use]
     #[inline]
     pub fn short(id: &[u8]) -> Option<Id> {
-        let bits = u64::BITS / 8;
         let len = u32::try_from(id.len()).ok()?;
-        // Two reads that overlap take the place of a copy whose length is not known.
+        // Reads that overlap take the place of a copy whose length is not known.
         let [low, high] = match len {
             8..=15 => {
                 let last = u64::from_le_bytes(*id.last_chunk()?);
-                [u64::from_le_bytes(*id.first_chunk()?), last.checked_shr((16 - len) * bits).unwrap_or(0)]
+                // Of eight bytes nothing is left for the second word.
+                [u64::from_le_bytes(*id.first_chunk()?), last.checked_shr((16 - len) * u8::BITS).unwrap_or(0)]
             }
             4..=7 => {
                 let last = u32::from_le_bytes(*id.last_chunk()?);
                 let first = u32::from_le_bytes(*id.first_chunk()?);
-                [u64::from(first) | u64::from(last) << ((len - 4) * bits), 0]
+                [u64::from(first) | u64::from(last) << ((len - 4) * u8::BITS), 0]
             }
             1..=3 => {
                 let (middle, last) = (u64::from(id[id.len() / 2]), u64::from(id[id.len() - 1]));
-                [u64::from(id[0]) | middle << (len / 2 * bits) | last << ((len - 1) * bits), 0]
+                [u64::from(id[0]) | middle << (len / 2 * u8::BITS) | last << ((len - 1) * u8::BITS), 0]
             }
             _ => return None,
         };

@@ -79,14 +79,18 @@ impl UniqueUsers {
     /// Forgets all, for another window: the room stays, unless it was mostly empty.
     pub fn clear(&mut self) {
         let UniqueUsers { products, product_ids, counts, places, pairs, long_ids, news } = self;
-        let room = 2 * pairs.len();
+        let (room, product_room) = (2 * pairs.len(), 2 * product_ids.len());
         pairs.clear();
         pairs.shrink_to(room);
         places.clear();
         places.shrink_to(room, |place| spread(place.tag));
-        products.clear();
         product_ids.clear();
+        product_ids.shrink_to(product_room);
         counts.clear();
+        counts.shrink_to(product_room);
+        products.clear();
+        // It is empty: there is nothing to hash.
+        products.shrink_to(product_room, |_| 0);
         *long_ids = UniqueIds::default();
         if let Some(news) = news {
             *news = News::default();

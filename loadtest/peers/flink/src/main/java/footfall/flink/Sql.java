@@ -49,7 +49,7 @@ final class Sql {
                 .returns(TypeInformation.of(Count.class));
     }
 
-    /** What the same source and parser read, as rows of a table: faster than Flink's own JSON format. */
+    /** What the same source and parser read, as rows of a table. */
     private static DataStream<RowData> rows(DataStream<Event> events) {
         RowType type = RowType.of(
                 new LogicalType[] {
