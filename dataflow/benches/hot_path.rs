@@ -22,7 +22,7 @@ use dataflow::source::operator::SourceSettings;
 use dataflow::unique_users::UniqueUsers;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use schemas::{EventView, ResultRow, RowEncoder, decode_fast};
+use schemas::{EventView, FastDecoder, ResultRow, RowEncoder};
 
 /// Of one partition, within a minute or two of event time, as many as a busy job reads then.
 const EVENTS: usize = 100_000;
@@ -48,7 +48,8 @@ fn lines() -> &'static [Vec<u8>] {
 }
 
 fn events() -> Vec<EventView<'static>> {
-    lines().iter().map(|line| decode_fast(line).unwrap()).collect()
+    let mut decoder = FastDecoder::default();
+    lines().iter().map(|line| decoder.decode(line).unwrap()).collect()
 }
 
 fn classifier() -> Classifier {
@@ -77,7 +78,8 @@ fn decode(bencher: Bencher<'_, '_>) {
     let lines = lines();
     bencher
         .counter(ItemsCount::new(lines.len()))
-        .bench(|| lines.iter().filter(|line| black_box(decode_fast(black_box(line))).is_some()).count());
+        .with_inputs(FastDecoder::default)
+        .bench_refs(|decoder| lines.iter().filter(|line| black_box(decoder.decode(black_box(line))).is_some()).count());
 }
 
 /// An event to its window.
@@ -114,7 +116,7 @@ fn distinct(bencher: Bencher<'_, '_>) {
     bencher.counter(ItemsCount::new(events)).with_inputs(UniqueUsers::default).bench_refs(|users| {
         for block in &blocks {
             for look in &block.looks {
-                black_box(users.insert(look.user, look.product, &block.long_ids));
+                black_box(users.insert(look, &block.long_ids));
             }
         }
     });

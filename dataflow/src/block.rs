@@ -1,13 +1,11 @@
 //! Blocks of decoded events: what travels from the workers that read to the workers that count.
 
-use std::hash::{BuildHasher, Hasher};
-
-use foldhash::fast::FixedState;
 use schemas::{EventView, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::distinct::Time;
-use crate::id::{Id, LongIds};
+use crate::id::{IdPair, LongIds};
+use crate::unique_users::Look;
 
 /// Events on their way to one worker, without an allocation per event.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,17 +20,6 @@ pub struct Block {
     pub looks: Vec<Look>,
     /// Where the looks' long ids stand.
     pub long_ids: LongIds,
-}
-
-/// Somebody has looked at a product.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Look {
-    /// Who.
-    pub user: Id,
-    /// At what.
-    pub product: Id,
-    /// In which minute.
-    pub window: Window,
 }
 
 impl Block {
@@ -68,17 +55,14 @@ impl BlockBuilder {
     /// Adds an event to the block of the worker that its user and product are placed on.
     #[inline]
     pub fn push(&mut self, event: &EventView<'_>, window: Window, takes_effect: Time) {
-        let destination = match self.blocks.len() {
-            1 => 0,
-            workers => destination(event, workers as u64),
-        };
+        let pair = IdPair::new(event.user_id, event.product_id);
+        let destination = pair.worker_of(self.blocks.len() as u64);
         let block = if takes_effect == Time::from(window.ordinal()) {
             &mut self.blocks[destination as usize]
         } else {
             self.revisions_for(destination, takes_effect)
         };
-        let (user, product) = (block.long_ids.keep(event.user_id), block.long_ids.keep(event.product_id));
-        block.looks.push(Look { user, product, window });
+        block.looks.push(Look::new(&pair, window, &mut block.long_ids));
     }
 
     fn revisions_for(&mut self, destination: u64, takes_effect: Time) -> &mut Block {
@@ -103,20 +87,4 @@ impl BlockBuilder {
         });
         filled.chain(self.revisions.drain(..))
     }
-}
-
-/// The worker of `workers` that counts a user's look at a product.
-///
-/// It depends on both, which spreads a hot product and a busy user alike over all workers; all looks of one user at one
-/// product still meet. The function has no random part, so that all processes of a job agree.
-fn destination(event: &EventView<'_>, workers: u64) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    for id in [event.user_id, event.product_id] {
-        match Id::short(id) {
-            Some(id) => id.words().iter().for_each(|word| hasher.write_u64(*word)),
-            None => hasher.write(id),
-        }
-    }
-    // Uniform in 0..workers.
-    ((u128::from(hasher.finish()) * u128::from(workers)) >> 64) as u64
 }

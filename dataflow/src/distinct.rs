@@ -22,12 +22,12 @@ use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
-use crate::block::{Block, Look};
+use crate::block::Block;
 use crate::control::Control;
 use crate::id::ProductId;
 use crate::live::LiveNews;
 use crate::metrics::{ByWorker, Metrics};
-use crate::unique_users::UniqueUsers;
+use crate::unique_users::{Look, UniqueUsers};
 use crate::windows::Windows;
 
 /// The dataflow's timestamp: the ordinal of the window that becomes final when the frontier passes it.
@@ -115,12 +115,15 @@ pub fn distinct<'scope>(
     Distinct { increments, live }
 }
 
+/// How many windows may wait for another use of their room: about as many as open before the next one closes.
+const MAX_SPARES: usize = 2;
+
 /// What the frontier has not passed.
 struct OpenWindows {
     /// The users of each window that may still change.
     windows: BTreeMap<Window, UniqueUsers>,
-    /// One that has closed: its room is there already, and nothing has to grow.
-    spare: Option<UniqueUsers>,
+    /// Those that have closed: their room is there already, and nothing has to grow.
+    spares: Vec<UniqueUsers>,
     /// The times at which something is to be emitted.
     due: BTreeMap<Time, Due>,
     settings: DistinctSettings,
@@ -138,7 +141,7 @@ struct Due {
 
 impl OpenWindows {
     const fn new(settings: DistinctSettings, register: Arc<Windows>, entries: Gauge) -> Self {
-        OpenWindows { windows: BTreeMap::new(), spare: None, due: BTreeMap::new(), settings, register, entries }
+        OpenWindows { windows: BTreeMap::new(), spares: Vec::new(), due: BTreeMap::new(), settings, register, entries }
     }
 
     /// Takes a block in: its users at once, unless they count later.
@@ -163,12 +166,13 @@ impl OpenWindows {
             let Some(&Look { window, .. }) = run.first() else { continue };
             let users = self.windows.entry(window).or_insert_with(|| {
                 self.register.open(window);
-                self.spare.take().unwrap_or_else(|| UniqueUsers::new(self.settings.live_interval.is_some()))
+                let keeps_news = self.settings.live_interval.is_some();
+                self.spares.pop().unwrap_or_else(|| UniqueUsers::new(keeps_news))
             });
             let time = Time::from(window.ordinal());
             self.due.entry(time).or_insert_with(|| new_due(time));
             for look in run {
-                first_seen += i64::from(users.insert(look.user, look.product, &block.long_ids));
+                first_seen += i64::from(users.insert(look, &block.long_ids));
             }
         }
         self.entries.inc_by(first_seen);
@@ -193,7 +197,7 @@ impl OpenWindows {
         let mut added: BTreeMap<(Window, ProductId), i64> = BTreeMap::new();
         for (look, long) in revisions.iter().flat_map(|block| block.looks.iter().map(|look| (look, &block.long_ids))) {
             let users = self.windows.entry(look.window).or_insert_with(|| UniqueUsers::new(false));
-            if users.insert(look.user, look.product, long) {
+            if users.insert(look, long) {
                 self.entries.inc();
                 *added.entry((look.window, ProductId::of(look.product, long))).or_default() += 1;
             }
@@ -205,9 +209,9 @@ impl OpenWindows {
         while let Some(first) = self.windows.first_entry().filter(|first| is_over(first.key())) {
             let mut users = first.remove();
             self.entries.dec_by(i64::try_from(users.len()).unwrap_or(i64::MAX));
-            if users.keeps_news() == self.settings.live_interval.is_some() {
+            if self.spares.len() < MAX_SPARES && users.keeps_news() == self.settings.live_interval.is_some() {
                 users.clear();
-                self.spare = Some(users);
+                self.spares.push(users);
             }
         }
     }

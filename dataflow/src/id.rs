@@ -4,7 +4,7 @@
 //! words say where. With counts, ids travel as a [`ProductId`], which is whole by itself.
 
 use std::cmp::Ordering;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
@@ -73,6 +73,71 @@ impl Id {
         bytes[8..].copy_from_slice(&self.0[1].to_le_bytes());
         let len = usize::from(bytes[15]);
         read(&bytes[..len])
+    }
+}
+
+/// A user's and a product's ids, with what places them: a hash of the two texts, the same in every process of a job.
+#[derive(Clone, Copy, Debug)]
+pub struct IdPair<'a> {
+    texts: [&'a [u8]; 2],
+    short: Option<[Id; 2]>,
+    hash: u64,
+}
+
+/// The part of a pair's hash that travels with it: nearly always enough to tell pairs apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Tag(u32);
+
+impl<'a> IdPair<'a> {
+    /// The pair of these texts.
+    #[must_use]
+    #[inline]
+    pub fn new(user: &'a [u8], product: &'a [u8]) -> Self {
+        let mut hasher = FixedState::default().build_hasher();
+        let short = match (Id::short(user), Id::short(product)) {
+            (Some(user), Some(product)) => {
+                [user, product].iter().flat_map(|id| id.words()).for_each(|word| hasher.write_u64(word));
+                Some([user, product])
+            }
+            _ => {
+                [user, product].iter().for_each(|id| hasher.write(id));
+                None
+            }
+        };
+        IdPair { texts: [user, product], short, hash: hasher.finish() }
+    }
+
+    /// Which of `workers` counts the pair.
+    ///
+    /// It depends on both ids, which spreads a hot product and a busy user alike over all workers; all looks of one user
+    /// at one product still meet.
+    #[must_use]
+    #[inline]
+    pub fn worker_of(&self, workers: u64) -> u64 {
+        // The hash is uniform in 0..2^64, and this in 0..workers.
+        ((u128::from(self.hash) * u128::from(workers)) >> 64) as u64
+    }
+
+    /// The lower half of the hash; the [worker](Self::worker_of) depends on the upper one.
+    #[must_use]
+    #[inline]
+    pub const fn tag(&self) -> Tag {
+        Tag(self.hash as u32)
+    }
+
+    /// The two ids, which are kept in `long` if they are long.
+    #[inline]
+    pub fn keep(&self, long: &mut LongIds) -> [Id; 2] {
+        self.short.unwrap_or_else(|| self.texts.map(|id| long.keep(id)))
+    }
+}
+
+impl Tag {
+    /// As a hash of 64 bits: tables take both ends of it.
+    #[must_use]
+    #[inline]
+    pub const fn spread(self) -> u64 {
+        (self.0 as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 }
 

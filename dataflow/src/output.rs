@@ -19,7 +19,12 @@ use crate::error::Error;
 pub struct Output {
     name: String,
     target: Target,
+    /// Bytes of a file that is to be replaced which were not sent to the disk yet.
+    unsynced: usize,
 }
+
+/// A file that is to be replaced is sent to the disk piece by piece: then little is left to wait for at its end.
+const SYNC_EVERY_BYTES: usize = 16 << 20;
 
 #[derive(Debug)]
 enum Target {
@@ -33,7 +38,7 @@ impl Output {
     /// Standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        Output { name: "standard output".to_owned(), target: Target::Stdout(BufWriter::new(io::stdout())) }
+        Output { name: "standard output".to_owned(), target: Target::Stdout(BufWriter::new(io::stdout())), unsynced: 0 }
     }
 
     /// Opens `path` for writing.
@@ -56,7 +61,7 @@ impl Output {
     fn open(path: &Path, appends: bool) -> Result<Self, Error> {
         let name = path.display().to_string();
         let target = open(path, appends).map_err(|error| write_error(&name, &error))?;
-        Ok(Output { name, target })
+        Ok(Output { name, target, unsynced: 0 })
     }
 
     /// Appends `bytes`; they may stay in memory until [`flush`](Self::flush).
@@ -64,6 +69,7 @@ impl Output {
     /// # Errors
     /// [`Error::Io`] when they cannot be written.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.unsynced += bytes.len();
         let written = self.writer().write_all(bytes);
         written.map_err(|error| write_error(&self.name, &error))
     }
@@ -83,11 +89,16 @@ impl Output {
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
     pub fn flush(&mut self) -> Result<(), Error> {
-        let mut flushed = self.writer().flush();
-        if let Target::Appended(file) = &self.target {
-            flushed = flushed.and_then(|()| file.get_ref().sync_data());
-        }
-        flushed.map_err(|error| write_error(&self.name, &error))
+        let flushed = self.writer().flush();
+        let synced = flushed.and_then(|()| match &self.target {
+            Target::Appended(file) => file.get_ref().sync_data(),
+            Target::Replaced { file, .. } if self.unsynced >= SYNC_EVERY_BYTES => {
+                self.unsynced = 0;
+                file.get_ref().as_file().sync_data()
+            }
+            _ => Ok(()),
+        });
+        synced.map_err(|error| write_error(&self.name, &error))
     }
 
     /// Completes the output: a regular file is durable and in its place when this returns.

@@ -5,8 +5,33 @@ use std::hash::BuildHasher;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use schemas::Window;
+use serde::{Deserialize, Serialize};
 
-use crate::id::{Id, LongIds, ProductId, UniqueIds};
+use crate::id::{Id, IdPair, LongIds, ProductId, Tag, UniqueIds};
+
+/// Somebody has looked at a product.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Look {
+    /// Who.
+    pub user: Id,
+    /// At what.
+    pub product: Id,
+    /// In which minute.
+    pub window: Window,
+    /// Of the texts of user and product: the same wherever they are counted.
+    pub tag: Tag,
+}
+
+impl Look {
+    /// The look of a pair, whose long ids are kept in `long`.
+    #[must_use]
+    #[inline]
+    pub fn new(pair: &IdPair<'_>, window: Window, long: &mut LongIds) -> Self {
+        let [user, product] = pair.keep(long);
+        Look { user, product, window, tag: pair.tag() }
+    }
+}
 
 /// The pairs of user and product of one window that this worker has seen, and each product's number of users.
 #[derive(Debug, Default)]
@@ -14,8 +39,8 @@ pub struct UniqueUsers {
     products: HashTable<u32>,
     product_ids: Vec<Id>,
     counts: Vec<i64>,
-    /// Where each pair stands in `pairs`.
-    places: HashTable<Place>,
+    /// Where each pair stands in `pairs`. The table is small, and stays in the cache for longer.
+    places: HashTable<u32>,
     pairs: Vec<Pair>,
     long_ids: UniqueIds,
     news: Option<News>,
@@ -35,14 +60,8 @@ struct News {
 struct Pair {
     user: Id,
     product: u32,
-}
-
-/// The table is small, and stays in the cache for longer, as the pairs themselves stand elsewhere.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// Part of the pair's hash: nearly always enough to tell pairs apart, and to place them anew.
-    tag: u32,
-    index: u32,
+    /// Nearly always enough to tell pairs apart, and to place them anew.
+    tag: Tag,
 }
 
 impl UniqueUsers {
@@ -52,21 +71,21 @@ impl UniqueUsers {
         UniqueUsers { news: keeps_news.then(News::default), ..UniqueUsers::default() }
     }
 
-    /// Takes note that `user` has looked at `product`; returns whether that is the first time. Long ids stand in `long`.
+    /// Takes note of a look, whatever its window; returns whether it is the first of its user at its product. Long ids
+    /// stand in `long`.
     #[inline]
-    pub fn insert(&mut self, user: Id, product: Id, long: &LongIds) -> bool {
-        let (user, product) = (self.long_ids.adopt(user, long), self.long_ids.adopt(product, long));
-        let product = self.product_index(product);
-        let pair = Pair { user, product };
-        let tag = pair.tag();
-        let UniqueUsers { places, pairs, .. } = self;
-        let is_same = |place: &Place| place.tag == tag && pairs[place.index as usize] == pair;
-        let Entry::Vacant(vacant) = places.entry(spread(tag), is_same, |place| spread(place.tag)) else { return false };
-        let index = u32::try_from(pairs.len()).expect("2^32 pairs of one minute do not fit into memory");
-        vacant.insert(Place { tag, index });
+    pub fn insert(&mut self, look: &Look, long: &LongIds) -> bool {
+        let product = self.product_index(look.product, long);
+        let UniqueUsers { places, pairs, long_ids, counts, news, .. } = self;
+        let pair = Pair { user: long_ids.adopt(look.user, long), product, tag: look.tag };
+        let hash_of = |at: &u32| pairs[*at as usize].tag.spread();
+        let Entry::Vacant(vacant) = places.entry(look.tag.spread(), |at| pairs[*at as usize] == pair, hash_of) else {
+            return false;
+        };
+        vacant.insert(u32::try_from(pairs.len()).expect("2^32 pairs of one minute do not fit into memory"));
         pairs.push(pair);
-        let count = &mut self.counts[product as usize];
-        if let Some(news) = &mut self.news {
+        let count = &mut counts[product as usize];
+        if let Some(news) = news {
             news.told.resize(news.told.len().max(product as usize + 1), 0);
             if news.told[product as usize] == *count {
                 news.grown.push(product);
@@ -83,13 +102,13 @@ impl UniqueUsers {
         pairs.clear();
         pairs.shrink_to(room);
         places.clear();
-        places.shrink_to(room, |place| spread(place.tag));
+        // It is empty: there is nothing to hash.
+        places.shrink_to(room, |_| 0);
         product_ids.clear();
         product_ids.shrink_to(product_room);
         counts.clear();
         counts.shrink_to(product_room);
         products.clear();
-        // It is empty: there is nothing to hash.
         products.shrink_to(product_room, |_| 0);
         *long_ids = UniqueIds::default();
         if let Some(news) = news {
@@ -141,8 +160,9 @@ impl UniqueUsers {
     }
 
     #[inline]
-    fn product_index(&mut self, product: Id) -> u32 {
-        let UniqueUsers { products, product_ids, counts, .. } = self;
+    fn product_index(&mut self, product: Id, long: &LongIds) -> u32 {
+        let UniqueUsers { products, product_ids, counts, long_ids, .. } = self;
+        let product = long_ids.adopt(product, long);
         let is_same = |index: &u32| product_ids[*index as usize] == product;
         match products.entry(hash(product.words()), is_same, |index| hash(product_ids[*index as usize].words())) {
             Entry::Occupied(known) => *known.get(),
@@ -158,24 +178,9 @@ impl UniqueUsers {
     }
 }
 
-impl Pair {
-    #[inline]
-    fn tag(self) -> u32 {
-        let [low, high] = self.user.words();
-        // The user's highest byte is a length: the product takes other bits.
-        (hash([low, high ^ u64::from(self.product) << 8]) >> 32) as u32
-    }
-}
-
 #[inline]
 fn hash(words: [u64; 2]) -> u64 {
     FixedState::default().hash_one((words[0], words[1]))
-}
-
-/// A tag as a hash: the table takes both ends of it.
-#[inline]
-fn spread(tag: u32) -> u64 {
-    u64::from(tag).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 #[cfg(test)]
@@ -185,6 +190,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn look(user: &str, product: &str, long: &mut LongIds) -> Look {
+        Look::new(&IdPair::new(user.as_bytes(), product.as_bytes()), Window::from_ordinal(0), long)
+    }
 
     /// Ids that share beginnings and lengths, some of them too long to be kept inline.
     fn id() -> impl Strategy<Value = String> {
@@ -204,8 +213,8 @@ mod tests {
             let mut model: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
             for (product, user) in &looks {
                 let is_new = model.entry(product.clone()).or_default().insert(user);
-                let (user, product) = (long.keep(user.as_bytes()), long.keep(product.as_bytes()));
-                prop_assert_eq!(users.insert(user, product, &long), is_new);
+                let look = look(user, product, &mut long);
+                prop_assert_eq!(users.insert(&look, &long), is_new);
             }
             let counts: BTreeMap<String, i64> = users.counts().map(|(product, users)| (product.text(), users)).collect();
             let expected = model.iter().map(|(product, users)| (product.clone(), users.len() as i64));
@@ -216,7 +225,8 @@ mod tests {
             users.clear();
             prop_assert!(users.is_empty() && users.counts().next().is_none());
             for (product, user) in &looks {
-                users.insert(long.keep(user.as_bytes()), long.keep(product.as_bytes()), &long);
+                let look = look(user, product, &mut long);
+                users.insert(&look, &long);
             }
             let counts: BTreeMap<String, i64> = users.counts().map(|(product, users)| (product.text(), users)).collect();
             prop_assert_eq!(counts, expected);
@@ -226,13 +236,12 @@ mod tests {
     #[test]
     fn pairs_whose_tags_are_equal_are_still_told_apart() {
         // Of so many pairs, about five share the 32 bits of their tags.
-        let long = LongIds::default();
+        let mut long = LongIds::default();
         let mut users = UniqueUsers::default();
-        let product = Id::short(b"a").unwrap();
-        let ids: Vec<_> = (0..200_000).map(|n| Id::short(format!("u{n}").as_bytes()).unwrap()).collect();
-        let tags: BTreeSet<_> = ids.iter().map(|user| Pair { user: *user, product: 0 }.tag()).collect();
-        assert!(tags.len() < ids.len());
-        assert!(ids.iter().all(|user| users.insert(*user, product, &long)));
-        assert!(!ids.iter().any(|user| users.insert(*user, product, &long)));
+        let looks: Vec<_> = (0..200_000).map(|n| look(&format!("u{n}"), "a", &mut long)).collect();
+        let tags: BTreeSet<_> = looks.iter().map(|look| look.tag).collect();
+        assert!(tags.len() < looks.len());
+        assert!(looks.iter().all(|look| users.insert(look, &long)));
+        assert!(!looks.iter().any(|look| users.insert(look, &long)));
     }
 }

@@ -1,6 +1,6 @@
 //! The decoder: bytes of a record to a [`RawEvent`], or the [`Reason`] why they are none.
 //!
-//! There are two paths with one meaning. [`decode_fast`] recognises the layout in which nearly all
+//! There are two paths with one meaning. [`FastDecoder`] recognises the layout in which nearly all
 //! records are written and reads it in one pass; [`decode_general`] reads any JSON and alone knows how to
 //! refuse. What the fast path accepts, the general path accepts with the same result.
 
@@ -12,6 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use wide::i8x16;
 
+use crate::time::TimeReader;
 use crate::wire::is_id;
 use crate::{EventTime, EventView, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent, Reason};
 
@@ -28,39 +29,61 @@ use crate::{EventTime, EventView, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, R
 /// # Ok::<(), schemas::Reason>(())
 /// ```
 pub fn decode(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
-    match decode_fast(record).and_then(EventView::to_event) {
+    match FastDecoder::default().decode(record).and_then(EventView::to_event) {
         Some(event) => Ok(event),
         None => decode_general(record),
     }
 }
 
-/// Reads a record that has the common layout; `None` says nothing about the record but that it has not.
+/// Reads records that have the common layout, one after the other.
 ///
 /// The layout: the fields `user_id`, `product_id`, `event_type`, `timestamp` and at the end, if at all,
 /// `metadata`, in this order, without white space, all of them strings without escapes, the metadata an
 /// object of such strings. The whole record is validated.
-#[must_use]
-#[inline]
-pub fn decode_fast(record: &[u8]) -> Option<EventView<'_>> {
-    if record.len() > MAX_RECORD_BYTES || !is_plain(record) {
-        return None;
+#[derive(Clone, Debug, Default)]
+pub struct FastDecoder {
+    times: TimeReader,
+}
+
+impl FastDecoder {
+    /// Reads a record; `None` says nothing about it but that it has not the common layout.
+    #[must_use]
+    #[inline]
+    pub fn decode<'a>(&mut self, record: &'a [u8]) -> Option<EventView<'a>> {
+        let (event, rest) = self.decode_prefix(record)?;
+        (rest.is_empty() && record.len() <= MAX_RECORD_BYTES).then_some(event)
     }
-    let mut cursor = Cursor { rest: record };
-    cursor.skip(br#"{"user_id":""#)?;
-    let user_id = cursor.plain_id()?;
-    cursor.skip(br#"","product_id":""#)?;
-    let product_id = cursor.plain_id()?;
-    cursor.skip(br#"","event_type":""#)?;
-    let event_type = cursor.plain_id()?;
-    cursor.skip(br#"","timestamp":""#)?;
-    let timestamp = cursor.time()?;
-    if cursor.skip(br#"","metadata":{"#).is_some() {
-        cursor.plain_fields()?;
-        cursor.skip(b"}")?;
-    } else {
-        cursor.skip(br#""}"#)?;
+
+    /// Reads the record at the beginning of `lines` without looking for its end before; returns its length, without the
+    /// line end, as well. `None` says that it has not the common layout, is too long, or is not followed by a line end.
+    #[must_use]
+    #[inline]
+    pub fn decode_line<'a>(&mut self, lines: &'a [u8]) -> Option<(EventView<'a>, usize)> {
+        let (event, rest) = self.decode_prefix(lines)?;
+        let len = lines.len() - rest.len();
+        (rest.first() == Some(&b'\n') && len <= MAX_RECORD_BYTES).then_some((event, len))
     }
-    cursor.rest.is_empty().then_some(EventView { user_id, product_id, event_type, timestamp })
+
+    // Always: what is found stays in registers on its way to the caller.
+    #[inline(always)]
+    fn decode_prefix<'a>(&mut self, bytes: &'a [u8]) -> Option<(EventView<'a>, &'a [u8])> {
+        let mut cursor = Cursor { rest: bytes, last: bytes.last_chunk()? };
+        cursor.skip(br#"{"user_id":""#)?;
+        let user_id = cursor.plain_id()?;
+        cursor.skip(br#"","product_id":""#)?;
+        let product_id = cursor.plain_id()?;
+        cursor.skip(br#"","event_type":""#)?;
+        let event_type = cursor.plain_id()?;
+        cursor.skip(br#"","timestamp":""#)?;
+        let timestamp = cursor.time(&mut self.times)?;
+        if cursor.skip(br#"","metadata":{"#).is_some() {
+            cursor.plain_fields()?;
+            cursor.skip(b"}")?;
+        } else {
+            cursor.skip(br#""}"#)?;
+        }
+        Some((EventView { user_id, product_id, event_type, timestamp }, cursor.rest))
+    }
 }
 
 /// Reads any record, whatever its key order, white space, escapes and extra fields.
@@ -92,37 +115,20 @@ pub fn decode_general(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
     fields.judge()
 }
 
-/// Whether a record is text without escapes and control characters.
+/// The places, as bits, of those of sixteen bytes that are not printable ASCII (or DEL), or are a quote or a backslash.
 #[inline]
-fn is_plain(record: &[u8]) -> bool {
-    is_plain_ascii(record) || {
-        let is_escape = |byte: &u8| *byte < 0x20 || *byte == b'\\';
-        !record.iter().any(is_escape) && std::str::from_utf8(record).is_ok()
-    }
-}
-
-/// Whether bytes are printable ASCII (or DEL) without backslashes; shorter ones are no record with all its fields.
-#[inline]
-fn is_plain_ascii(bytes: &[u8]) -> bool {
+fn stops_of(lanes: &[u8; 16]) -> u32 {
+    let lanes = i8x16::new(lanes.map(u8::cast_signed));
+    let is = |byte: u8| lanes.simd_eq(i8x16::splat(byte.cast_signed()));
     // As signed numbers, what is not ASCII lies below the control characters.
-    let odd = |lanes: &[u8; 16]| {
-        let lanes = lanes_of(lanes);
-        lanes.simd_lt(i8x16::splat(0x20)) | lanes.simd_eq(i8x16::splat(b'\\'.cast_signed()))
-    };
-    // The last sixteen overlap with the others.
-    let Some(last) = bytes.last_chunk() else { return false };
-    let odd = bytes.as_chunks().0.iter().fold(odd(last), |any, lanes| any | odd(lanes));
-    !odd.any()
-}
-
-#[inline]
-fn lanes_of(bytes: &[u8; 16]) -> i8x16 {
-    i8x16::new(bytes.map(u8::cast_signed))
+    (lanes.simd_lt(i8x16::splat(0x20)) | is(b'"') | is(b'\\')).to_bitmask()
 }
 
 /// A reader of JSON without white space and escapes, by what is left to read.
 struct Cursor<'a> {
     rest: &'a [u8],
+    /// The last bytes of what is read.
+    last: &'a [u8; 16],
 }
 
 impl<'a> Cursor<'a> {
@@ -133,12 +139,38 @@ impl<'a> Cursor<'a> {
         (head == expected).then(|| self.rest = rest)
     }
 
-    /// What stands before the quote that comes next.
-    #[inline]
+    /// A text without escapes and control characters, up to a quote.
+    #[inline(always)]
     fn plain(&mut self) -> Option<&'a [u8]> {
-        let (text, rest) = self.rest.split_at_checked(quote_at(self.rest)?)?;
+        let mut len = 0;
+        loop {
+            let ahead = self.rest.get(len..)?;
+            let stops = match ahead.first_chunk() {
+                Some(lanes) => stops_of(lanes),
+                // The last sixteen overlap with what was read before.
+                None => stops_of(self.last) >> (16 - ahead.len()),
+            };
+            if stops != 0 {
+                len += stops.trailing_zeros() as usize;
+                break;
+            }
+            len += 16;
+        }
+        let (text, rest) = self.rest.split_at_checked(len)?;
+        if rest.first() != Some(&b'"') {
+            return self.plain_beyond_ascii();
+        }
         self.rest = rest;
         Some(text)
+    }
+
+    #[cold]
+    fn plain_beyond_ascii(&mut self) -> Option<&'a [u8]> {
+        let is_stop = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\');
+        let (text, rest) = self.rest.split_at(self.rest.iter().position(is_stop)?);
+        std::str::from_utf8(text).ok()?;
+        self.rest = rest;
+        rest.starts_with(b"\"").then_some(text)
     }
 
     #[inline]
@@ -146,11 +178,11 @@ impl<'a> Cursor<'a> {
         self.plain().filter(|id| (1..=MAX_ID_BYTES).contains(&id.len()))
     }
 
-    #[inline]
-    fn time(&mut self) -> Option<EventTime> {
+    #[inline(always)]
+    fn time(&mut self, times: &mut TimeReader) -> Option<EventTime> {
         // Nearly all have this length, and whatever is such a time has neither quotes nor escapes.
         if let Some((text, rest)) = self.rest.split_first_chunk()
-            && let Some(time) = EventTime::parse_usual(text)
+            && let Some(time) = times.read(text)
         {
             self.rest = rest;
             return Some(time);
@@ -159,7 +191,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of an object whose values are plain strings.
-    #[inline]
+    #[inline(always)]
     fn plain_fields(&mut self) -> Option<()> {
         if self.skip(b"}").is_some() {
             return Some(());
@@ -175,32 +207,6 @@ impl<'a> Cursor<'a> {
         }
     }
 }
-
-/// The place of the first quote.
-#[inline]
-fn quote_at(bytes: &[u8]) -> Option<usize> {
-    let (chunks, rest) = bytes.as_chunks();
-    for (index, lanes) in chunks.iter().enumerate() {
-        let quotes = lanes_of(lanes).simd_eq(i8x16::splat(b'"'.cast_signed())).to_bitmask();
-        if quotes != 0 {
-            return Some(index * 16 + quotes.trailing_zeros() as usize);
-        }
-    }
-    let from = bytes.len() - rest.len();
-    let (words, rest) = rest.as_chunks();
-    if let [word] = words {
-        // A byte that is a quote becomes 0. The lowest one that is flagged is exact; higher ones may be by a borrow.
-        let word = u64::from_le_bytes(*word) ^ (ONES * u64::from(b'"'));
-        let quotes = word.wrapping_sub(ONES) & !word & (ONES << 7);
-        if quotes != 0 {
-            return Some(from + quotes.trailing_zeros() as usize / 8);
-        }
-    }
-    rest.iter().position(|byte| *byte == b'"').map(|at| bytes.len() - rest.len() + at)
-}
-
-/// Eight bytes of 1.
-const ONES: u64 = u64::from_le_bytes([1; 8]);
 
 /// The required fields as written; of a duplicate key the last value.
 #[derive(Default)]

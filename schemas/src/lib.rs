@@ -24,7 +24,7 @@ mod wire;
 
 pub use arrow::results_arrow_schema;
 pub use control::ControlItem;
-pub use decode::{decode, decode_fast, decode_general};
+pub use decode::{FastDecoder, decode, decode_general};
 pub use encode::RowEncoder;
 pub use event::{EventView, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent};
 pub use order::{Money, OrderEvent, OrderEventType, OrderStatus};

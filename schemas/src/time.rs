@@ -59,15 +59,41 @@ impl EventTime {
 
     /// Reads the spelling in which nearly all times come, `2024-01-01T12:00:00.000Z`, eight bytes at a time; `None` says
     /// nothing but that this is another one, or no time.
-    #[inline]
-    pub(crate) fn parse_usual(text: &[u8; 24]) -> Option<Self> {
+    fn parse_usual(text: &[u8; 24]) -> Option<Self> {
         // The numbers begin at these places of each eight bytes.
         let [century, _, year, _, _, month, ..] = two_digit_numbers(text, 0, *b"0000-00-")?;
         let [day, _, _, hour, _, _, minute, _] = two_digit_numbers(text, 8, *b"00T00:00")?;
-        let [_, second, _, hundreds, _, millis, ..] = two_digit_numbers(text, 16, *b":00.000Z")?;
-        let date = (century * 100 + year, month, day);
-        let millis = seconds_of(date, (hour, minute, second))? * 1000 + hundreds * 100 + millis;
-        Self::from_millis(millis).ok()
+        let seconds = seconds_of((century * 100 + year, month, day), (hour, minute, 0))?;
+        Self::from_millis(seconds * 1000 + seconds_and_millis(text)?).ok()
+    }
+}
+
+/// Reads times of one spelling, `2024-01-01T12:00:00.000Z`, one after the other: neighbours mostly share the minute, which
+/// is then not calculated anew.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TimeReader {
+    /// The minute read last, and its text up to the seconds; before the first one, no text of a time.
+    minute: [u8; 16],
+    start_millis: i64,
+}
+
+impl TimeReader {
+    /// The time; `None` says nothing but that it has another spelling, or is no time.
+    #[inline]
+    pub(crate) fn read(&mut self, text: &[u8; 24]) -> Option<EventTime> {
+        if !text.starts_with(&self.minute) {
+            return self.enter_minute(text);
+        }
+        let millis = seconds_and_millis(text)?;
+        Some(EventTime(self.start_millis + millis))
+    }
+
+    #[cold]
+    fn enter_minute(&mut self, text: &[u8; 24]) -> Option<EventTime> {
+        let time = EventTime::parse_usual(text)?;
+        self.minute = *text.first_chunk()?;
+        self.start_millis = Window::of(time).start_millis();
+        Some(time)
     }
 }
 
@@ -100,7 +126,7 @@ impl<'de> Deserialize<'de> for EventTime {
 /// Windows tumble: every event time lies in exactly one. A window is its ordinal, the number of whole
 /// minutes between the epoch and its start, which also serves the dataflow as its timestamp. Serde writes that ordinal,
 /// for workers among themselves; every contract writes the [start](Self::start_text) instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window(u32);
 
 impl Window {
@@ -230,6 +256,13 @@ fn two_digit_numbers(text: &[u8; 24], at: usize, pattern: [u8; 8]) -> Option<[i6
     let too_large = (digits.wrapping_add(carries) | digits) & 0x8080_8080_8080_8080;
     // No byte gets larger than 99.
     (too_large == 0).then(|| (digits * 10 + (digits >> 8)).to_le_bytes().map(i64::from))
+}
+
+/// What `:00.000Z` at the end of a time says, in milliseconds.
+#[inline]
+fn seconds_and_millis(text: &[u8; 24]) -> Option<i64> {
+    let [_, second, _, hundreds, _, millis, ..] = two_digit_numbers(text, 16, *b":00.000Z")?;
+    (second <= 59).then_some(second * 1000 + hundreds * 100 + millis)
 }
 
 /// Seconds since the Unix epoch of a date and a time of day in UTC, if there are such.

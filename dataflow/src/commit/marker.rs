@@ -85,12 +85,12 @@ impl Trail {
     }
 
     /// An event of `window` lies at `offset`; `watermark` is the partition's before it.
+    #[inline]
     pub fn note(&mut self, window: Window, offset: Offset, watermark: Watermark) {
-        if self.last == Some(window) {
-            return;
+        if self.last != Some(window) {
+            self.firsts.entry(window).or_insert(FirstEvent { offset, watermark });
+            self.last = Some(window);
         }
-        self.firsts.entry(window).or_insert(FirstEvent { offset, watermark });
-        self.last = Some(window);
     }
 
     /// The partition joins. What an earlier join has made late stays late, as a restart may know the last one alone. Where

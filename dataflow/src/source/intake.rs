@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use schemas::{EventView, MAX_RECORD_BYTES, Reason};
+use schemas::{EventView, FastDecoder, MAX_RECORD_BYTES, Reason};
 use sha2::{Digest, Sha256};
 
 use super::resumption::Resumption;
@@ -12,11 +12,12 @@ use crate::block::BlockBuilder;
 use crate::classify::{Classifier, Timing};
 use crate::commit::record::{Join, RecordTotals};
 use crate::partitions::{Partition, Watermark};
-use crate::record::{Cut, Quarantined, Verdict};
+use crate::record::{Cut, Offset, Quarantined, Verdict};
 
 /// Takes the records of one read of a partition.
 pub(super) struct Intake<'a> {
     pub(super) partition: &'a Partition,
+    pub(super) decoder: &'a mut FastDecoder,
     pub(super) classifier: &'a mut Classifier,
     pub(super) resumption: &'a mut Resumption,
     pub(super) blocks: &'a mut BlockBuilder,
@@ -65,11 +66,15 @@ impl Intake<'_> {
     }
 
     /// Decodes and classifies a record.
+    #[inline]
     pub(super) fn take(&mut self, record: &Record<'_>) {
         let was_received = self.resumption.pass(record.offset, self.classifier);
+        // Without a way through owned texts: nearly all records come by here.
+        if let Some(event) = record.event {
+            return self.take_event(record, event, was_received);
+        }
         let decoded = match record.value {
-            // Without a way through owned texts: nearly all records come by here.
-            Value::Whole(bytes) => match schemas::decode_fast(bytes) {
+            Value::Whole(bytes) => match self.decoder.decode(bytes) {
                 Some(event) => return self.take_event(record, &event, was_received),
                 None => schemas::decode_general(bytes),
             },
@@ -83,11 +88,10 @@ impl Intake<'_> {
         }
     }
 
+    #[inline]
     fn take_event(&mut self, record: &Record<'_>, event: &EventView<'_>, was_received: bool) {
         if self.partition.is_idle() {
-            let join = Join { offset: record.offset, watermark: self.job_watermark };
-            self.resumption.join(join, self.classifier);
-            self.partition.set_idle(false);
+            self.join(record.offset);
         }
         let before = self.classifier.watermark();
         let timing = self.classifier.judge(event, record.time_millis);
@@ -111,6 +115,15 @@ impl Intake<'_> {
         self.taken.totals.received += 1;
     }
 
+    /// The partition is idle no longer.
+    #[cold]
+    fn join(&mut self, offset: Offset) {
+        let join = Join { offset, watermark: self.job_watermark };
+        self.resumption.join(join, self.classifier);
+        self.partition.set_idle(false);
+    }
+
+    #[cold]
     fn reject(&mut self, record: &Record<'_>, reason: Reason) {
         self.taken.totals.received += 1;
         self.taken.totals.rejected += 1;

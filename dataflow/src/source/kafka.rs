@@ -361,6 +361,7 @@ fn record<'a>(message: &'a KafkaMessage<'a>) -> Record<'a> {
     Record {
         offset: Offset(offset(message.0.offset())),
         value: message.0.payload().map_or(Value::Null, Value::Whole),
+        event: None,
         time_millis: message.0.timestamp().to_millis().filter(|millis| *millis >= 0),
         message: Some(message),
     }

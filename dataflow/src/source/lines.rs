@@ -1,6 +1,6 @@
 //! Splits bytes into lines, whatever the sizes of the pieces in which they come.
 
-use schemas::MAX_RECORD_BYTES;
+use schemas::{EventView, FastDecoder, MAX_RECORD_BYTES};
 use sha2::{Digest, Sha256};
 
 use super::{Record, Value};
@@ -18,6 +18,7 @@ pub struct LineSplitter {
     has_begun: bool,
     begun: Vec<u8>,
     oversized: Option<Oversized>,
+    decoder: FastDecoder,
 }
 
 #[derive(Debug)]
@@ -60,14 +61,22 @@ impl LineSplitter {
             self.emit_oversized(receive);
             rest = &rest[end + 1..];
         }
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', rest) {
-            self.emit(&rest[start..end], receive);
-            start = end + 1;
+        loop {
+            // Nearly all lines are events in the common layout: decoding one finds its end, too.
+            if let Some((event, end)) = self.decoder.decode_line(rest) {
+                self.lines_seen += 1;
+                receive(self.record(Value::Whole(&rest[..end]), Some(&event)));
+                rest = &rest[end + 1..];
+            } else if let Some(end) = memchr::memchr(b'\n', rest) {
+                self.emit(&rest[..end], receive);
+                rest = &rest[end + 1..];
+            } else {
+                break;
+            }
         }
         self.begun.clear();
         // One byte more than a record may have: it may be the CR of the line's end.
-        if rest.len() - start > MAX_RECORD_BYTES + 1 {
+        if rest.len() > MAX_RECORD_BYTES + 1 {
             self.oversized = Some(Oversized {
                 kept: Vec::new(),
                 length: 0,
@@ -75,9 +84,9 @@ impl LineSplitter {
                 pending_cr: false,
                 is_blank: true,
             });
-            self.grow_oversized(&rest[start..]);
+            self.grow_oversized(rest);
         } else {
-            self.begun.extend_from_slice(&rest[start..]);
+            self.begun.extend_from_slice(rest);
         }
     }
 
@@ -97,14 +106,18 @@ impl LineSplitter {
         if is_blank(record) {
             return;
         }
-        let offset = Offset(self.lines_seen);
         if record.len() > MAX_RECORD_BYTES {
             let cut = Cut { length: record.len() as u64, sha256: Sha256::digest(record).into() };
             let value = Value::Cut(&record[..MAX_RECORD_BYTES], cut);
-            receive(Record { offset, value, time_millis: None, message: None });
+            receive(self.record(value, None));
         } else {
-            receive(Record { offset, value: Value::Whole(record), time_millis: None, message: None });
+            receive(self.record(Value::Whole(record), None));
         }
+    }
+
+    /// The line that was seen last.
+    const fn record<'a>(&self, value: Value<'a>, event: Option<&'a EventView<'a>>) -> Record<'a> {
+        Record { offset: Offset(self.lines_seen), value, event, time_millis: None, message: None }
     }
 
     fn grow_oversized(&mut self, piece: &[u8]) {
@@ -125,7 +138,7 @@ impl LineSplitter {
         }
         let cut = Cut { length: line.length, sha256: line.digest.finalize().into() };
         let value = Value::Cut(&line.kept, cut);
-        receive(Record { offset: Offset(self.lines_seen), value, time_millis: None, message: None });
+        receive(self.record(value, None));
     }
 }
 

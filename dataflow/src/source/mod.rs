@@ -16,6 +16,7 @@ mod resumption;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use schemas::EventView;
 use timely::scheduling::SyncActivator;
 
 use crate::commit::begin::Begin;
@@ -31,6 +32,8 @@ pub struct Record<'a> {
     pub offset: Offset,
     /// Its bytes.
     pub value: Value<'a>,
+    /// The event that the bytes are, where the reader knows it: it had to decode them to find their end.
+    pub event: Option<&'a EventView<'a>>,
     /// The time that the broker gave it, in milliseconds since the Unix epoch; files have none.
     pub time_millis: Option<i64>,
     /// The message it came in, where it came from Kafka.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use schemas::Window;
+use schemas::{FastDecoder, Window};
 use timely::scheduling::SyncActivator;
 
 use super::intake::{Intake, Taken};
@@ -30,6 +30,7 @@ pub(super) struct Reading<R> {
     pub(super) classifier: Classifier,
     pub(super) is_finished: bool,
     reader: R,
+    decoder: FastDecoder,
     resumption: Resumption,
     /// The next offset, as far as records have been handed over or their end was seen.
     position: Offset,
@@ -58,6 +59,7 @@ impl<R: PartitionReader> Reading<R> {
             classifier: Classifier::at(&settings.rules, begin.watermark),
             is_finished: false,
             reader,
+            decoder: FastDecoder::default(),
             resumption: Resumption::new(&begin, closed_through),
             position: begin.offset,
             totals: begin.totals,
@@ -92,9 +94,10 @@ impl<R: PartitionReader> Reading<R> {
         keeps_quarantined: bool,
         job_watermark: Watermark,
     ) -> Result<(Progress, Taken), Error> {
-        let Reading { partition, reader, classifier, resumption, .. } = self;
+        let Reading { partition, reader, decoder, classifier, resumption, .. } = self;
         let mut intake = Intake {
             partition,
+            decoder,
             classifier,
             resumption,
             blocks,

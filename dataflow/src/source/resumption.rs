@@ -45,11 +45,17 @@ impl Resumption {
     }
 
     /// Before the record at `offset` is judged; returns whether it was received before.
+    #[inline]
     pub(super) fn pass(&mut self, offset: Offset, classifier: &mut Classifier) -> bool {
+        // All upcoming joins lie below the position.
+        self.is_replaying && self.pass_again(offset, classifier)
+    }
+
+    fn pass_again(&mut self, offset: Offset, classifier: &mut Classifier) -> bool {
         while let Some(join) = self.upcoming.pop_front_if(|join| join.offset <= offset) {
             classifier.raise_floor(join.watermark);
         }
-        if self.is_replaying && offset >= self.position {
+        if offset >= self.position {
             self.arrive(classifier);
         }
         self.is_replaying
@@ -77,6 +83,7 @@ impl Resumption {
     }
 
     /// An event counts in `window`; `watermark` is the partition's own before it.
+    #[inline]
     pub(super) fn note(&mut self, window: Window, offset: Offset, watermark: Watermark) {
         self.trail.note(window, offset, watermark);
     }

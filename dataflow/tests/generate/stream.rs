@@ -1,7 +1,7 @@
 //! What is in a stream.
 
 use dataflow::generate::{Generated, Placement, Shape, Timing, murmur2};
-use schemas::{Reason, decode_fast, decode_general};
+use schemas::{FastDecoder, Reason, decode_general};
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
@@ -39,7 +39,12 @@ fn shares_come_out_as_asked_for() {
     let valid: Vec<_> = records.iter().filter(|record| record.event_time().is_some()).collect();
     near("malformed", rejected as usize, 0.05, records.len());
     near("late", summary.late as usize, 0.05, records.len());
-    near("odd", valid.iter().filter(|record| decode_fast(&record.value).is_none()).count(), 0.2, valid.len());
+    near(
+        "odd",
+        valid.iter().filter(|record| FastDecoder::default().decode(&record.value).is_none()).count(),
+        0.2,
+        valid.len(),
+    );
     for (event_type, share) in [("ADD_TO_CART", 0.3), ("PURCHASE", 0.2), ("VIEW_PRODUCT", 0.5)] {
         let is_it =
             |record: &Generated| decode_general(&record.value).is_ok_and(|event| event.event_type == event_type);

@@ -82,7 +82,7 @@ impl PartitionReader for ScriptReader {
 
 pub(crate) fn hand_over(record: &Scripted, offset: u64, receive: &mut impl FnMut(Record<'_>)) {
     let value = record.value.as_deref().map_or(Value::Null, Value::Whole);
-    receive(Record { offset: Offset(offset), value, time_millis: record.time_millis, message: None });
+    receive(Record { offset: Offset(offset), value, event: None, time_millis: record.time_millis, message: None });
 }
 
 /// Reads what a test sends, when it is sent; ends when the sender is dropped.

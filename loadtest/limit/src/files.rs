@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use dataflow::classify::{Classifier, Rules, Timing};
-use dataflow::id::{LongIds, ProductId};
-use dataflow::unique_users::UniqueUsers;
-use schemas::{EventView, ResultRow, RowEncoder, Window};
+use dataflow::id::{IdPair, LongIds, ProductId};
+use dataflow::unique_users::{Look, UniqueUsers};
+use schemas::{EventView, FastDecoder, ResultRow, RowEncoder, Window};
 
 use crate::Trouble;
 
@@ -65,6 +65,7 @@ pub(crate) fn count(inputs: &[PathBuf], output: &Path, through: Step) -> Result<
 
 struct FileCounter {
     through: Step,
+    decoder: FastDecoder,
     classifier: Classifier,
     /// Where ids of more than 15 bytes stand until the window has them.
     long_ids: LongIds,
@@ -84,6 +85,7 @@ impl FileCounter {
         };
         FileCounter {
             through,
+            decoder: FastDecoder::default(),
             classifier: Classifier::new(&rules),
             long_ids: LongIds::default(),
             windows: BTreeMap::new(),
@@ -108,24 +110,35 @@ impl FileCounter {
             if self.through == Step::Read {
                 continue;
             }
-            let mut start = 0;
-            for end in memchr::memchr_iter(b'\n', &buffer[..begun + len]) {
-                self.take_line(&buffer[start..end]);
-                start = end + 1;
-            }
-            buffer.copy_within(start..begun + len, 0);
-            begun = begun + len - start;
+            let left = self.take_lines(&buffer[..begun + len]).len();
+            buffer.copy_within(begun + len - left..begun + len, 0);
+            begun = left;
             self.close();
         }
         std::mem::take(&mut self.windows).into_iter().for_each(|(window, users)| self.keep(window, &users));
         Ok(self.counts)
     }
 
+    /// Takes all whole lines; returns what is left.
+    fn take_lines<'a>(&mut self, mut bytes: &'a [u8]) -> &'a [u8] {
+        loop {
+            if self.through >= Step::Decode
+                && let Some((event, end)) = self.decoder.decode_line(bytes)
+            {
+                self.take(&event);
+                bytes = &bytes[end + 1..];
+            } else if let Some(end) = memchr::memchr(b'\n', bytes) {
+                self.take_line(&bytes[..end]);
+                bytes = &bytes[end + 1..];
+            } else {
+                return bytes;
+            }
+        }
+    }
+
     fn take_line(&mut self, line: &[u8]) {
         if self.through < Step::Decode {
             black_box(line);
-        } else if let Some(event) = schemas::decode_fast(line) {
-            self.take(&event);
         } else if let Ok(event) = schemas::decode_general(line) {
             self.take(&event.view());
         }
@@ -140,9 +153,9 @@ impl FileCounter {
         if self.through < Step::Count {
             black_box(timing);
         } else if let Timing::OnTime { window, .. } = timing {
-            let (user, product) = (self.long_ids.keep(event.user_id), self.long_ids.keep(event.product_id));
+            let look = Look::new(&IdPair::new(event.user_id, event.product_id), window, &mut self.long_ids);
             let users = self.windows.entry(window).or_insert_with(|| self.spare.take().unwrap_or_default());
-            users.insert(user, product, &self.long_ids);
+            users.insert(&look, &self.long_ids);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use schemas::{RawEvent, decode_fast, decode_general};
+use schemas::{FastDecoder, RawEvent, decode_general};
 
 use crate::decoder_oracle::compare;
 use crate::fixtures::{cases, judge};
@@ -90,10 +90,23 @@ proptest! {
 
     #[test]
     fn the_common_layout_is_read_by_the_fast_path_as_by_the_general_one(record in canonical()) {
-        let fast = decode_fast(record.as_bytes());
+        let fast = FastDecoder::default().decode(record.as_bytes());
         prop_assert!(fast.is_some(), "{}", record);
         let general = decode_general(record.as_bytes()).ok();
         prop_assert_eq!(fast, general.as_ref().map(RawEvent::view));
+    }
+
+    #[test]
+    fn a_decoder_that_has_read_other_records_reads_as_a_fresh_one(records in prop::collection::vec(canonical(), 1..12)) {
+        let lines = records.iter().map(|record| format!("{record}\n")).collect::<String>();
+        let (mut decoder, mut rest) = (FastDecoder::default(), lines.as_bytes());
+        for record in &records {
+            let (event, len) = decoder.decode_line(rest).unwrap();
+            prop_assert_eq!(Some(event), FastDecoder::default().decode(record.as_bytes()));
+            prop_assert_eq!(len, record.len());
+            rest = &rest[len + 1..];
+        }
+        prop_assert!(decoder.decode_line(rest).is_none());
     }
 
     #[test]
@@ -140,7 +153,7 @@ fn every_ascii_byte_is_recognised_at_every_place_in_a_string() {
                 let record = format!(
                     r#"{{"user_id":"{id}","product_id":"1","event_type":"V","timestamp":"2024-01-01T12:00:00Z"}}"#
                 );
-                let fast = decode_fast(record.as_bytes());
+                let fast = FastDecoder::default().decode(record.as_bytes());
                 if byte < 0x20 || byte == b'"' || byte == b'\\' {
                     assert_eq!(fast, None, "{byte:#04x} after {before}, before {after}");
                 } else {
@@ -159,7 +172,7 @@ fn every_other_character_is_plain_at_every_place_in_a_string() {
             let id = format!("{}{c}{c}\u{7f}!#", "a".repeat(before));
             let record =
                 format!(r#"{{"user_id":"{id}","product_id":"1","event_type":"V","timestamp":"2024-01-01T12:00:00Z"}}"#);
-            assert_eq!(decode_fast(record.as_bytes()).unwrap().user_id, id.as_bytes());
+            assert_eq!(FastDecoder::default().decode(record.as_bytes()).unwrap().user_id, id.as_bytes());
             let _ = judge(record.as_bytes());
         }
     }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use proptest::test_runner::Config;
 use schemas::quarantine::{LateRecord, RejectedRecord};
-use schemas::{ControlItem, OrderEvent, RawEvent, Reason, ResultRow, TopicRow, decode, decode_fast, decode_general};
+use schemas::{ControlItem, FastDecoder, OrderEvent, RawEvent, Reason, ResultRow, TopicRow, decode, decode_general};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -37,13 +37,24 @@ fn read_and_write<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<Optio
     Ok(Some(serde_json::to_value(read).unwrap()))
 }
 
+/// An event whose time has the spelling that is remembered, in the minute in which most events of these tests are.
+const USUAL_EVENT: &str = r#"{"user_id":"u","product_id":"1","event_type":"V","timestamp":"2024-01-01T12:00:59.999Z"}"#;
+
 /// The verdict on a record, after a check that all ways to decode it agree.
 pub(crate) fn judge(record: &[u8]) -> Result<RawEvent<'_>, Reason> {
     let verdict = decode_general(record);
     assert_eq!(decode(record), verdict, "{}", record.escape_ascii());
-    if let Some(event) = decode_fast(record) {
+    let fast = FastDecoder::default().decode(record);
+    if let Some(event) = fast {
         assert_eq!(Ok(event), verdict.as_ref().map(RawEvent::view), "{}", record.escape_ascii());
     }
+    // Neither what was read before nor what follows matters.
+    let mut decoder = FastDecoder::default();
+    let _ = decoder.decode(USUAL_EVENT.as_bytes());
+    assert_eq!(decoder.decode(record), fast, "{}", record.escape_ascii());
+    let lines = [record, b"\n", record].concat();
+    let line = decoder.decode_line(&lines).filter(|(_, len)| *len == record.len());
+    assert_eq!(line.map(|(event, _)| event), fast, "{}", record.escape_ascii());
     verdict
 }
 
