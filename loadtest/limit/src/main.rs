@@ -4,6 +4,7 @@
 mod files;
 mod poll;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -42,13 +43,18 @@ enum Command {
         /// The topic
         #[arg(long)]
         topic: String,
+        /// How many threads read, each with a client of its own
+        #[arg(long, default_value = "2")]
+        threads: NonZero<usize>,
     },
 }
 
 fn main() -> ExitCode {
     let done = match Args::parse().command {
         Command::Files { output, through, inputs } => files::count(&inputs, &output, through),
-        Command::Poll { kafka_bootstrap_servers, topic } => poll::poll(&kafka_bootstrap_servers, &topic),
+        Command::Poll { kafka_bootstrap_servers, topic, threads } => {
+            poll::poll(&kafka_bootstrap_servers, &topic, threads)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
