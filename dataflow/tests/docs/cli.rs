@@ -67,6 +67,7 @@ fn every_flag_that_a_page_names_exists() {
         "engines",
         "parallelism",
         "rounds",
+        "kafka",
         "workspace",
         "test",
         "table-name",
