@@ -85,7 +85,7 @@ pub struct Classifier {
     usual: Usual,
 }
 
-/// What nearly every event gets: its window is the one before it was judged for, and it changes nothing here.
+/// Which events, as nearly all, are in the window of the one that was judged closely last, and change nothing here.
 #[derive(Clone, Copy, Debug, Default)]
 struct Usual {
     /// Event times of one open window that neither move the watermark nor widen the span; `start..end`, in milliseconds

@@ -79,9 +79,9 @@ impl Output {
     /// # Errors
     /// As for [`write`](Self::write).
     pub fn write_json_line(&mut self, value: &impl Serialize) -> Result<(), Error> {
-        let written =
-            serde_json::to_writer(self.writer(), value).map_err(|error| write_error(&self.name, &error.into()));
-        written.and_then(|()| self.write(b"\n"))
+        let mut line = serde_json::to_vec(value).map_err(|error| write_error(&self.name, &error.into()))?;
+        line.push(b'\n');
+        self.write(&line)
     }
 
     /// Passes everything to the operating system, and to the disk where the file is appended to.

@@ -70,11 +70,18 @@ impl EventTime {
 
 /// Reads times of one spelling, `2024-01-01T12:00:00.000Z`, one after the other: neighbours mostly share the minute, which
 /// is then not calculated anew.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct TimeReader {
-    /// The minute read last, and its text up to the seconds; before the first one, no text of a time.
+    /// The minute read last: its text up to the seconds, and its start.
     minute: [u8; 16],
     start_millis: i64,
+}
+
+impl Default for TimeReader {
+    /// As if the first minute of all had been read: what is remembered is always a time.
+    fn default() -> Self {
+        TimeReader { minute: *b"1970-01-01T00:00", start_millis: MIN_MILLIS }
+    }
 }
 
 impl TimeReader {

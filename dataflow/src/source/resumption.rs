@@ -47,7 +47,7 @@ impl Resumption {
     /// Before the record at `offset` is judged; returns whether it was received before.
     #[inline]
     pub(super) fn pass(&mut self, offset: Offset, classifier: &mut Classifier) -> bool {
-        // All upcoming joins lie below the position.
+        // Beyond the position there are no joins to come: a partition joins where it has been read to.
         self.is_replaying && self.pass_again(offset, classifier)
     }
 

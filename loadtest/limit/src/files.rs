@@ -25,7 +25,7 @@ type Counts = BTreeMap<Window, Vec<(ProductId, i64)>>;
 pub(crate) enum Step {
     /// Read the bytes.
     Read,
-    /// Cut them into lines.
+    /// Cut them into lines. The steps after this one need not: decoding an event in the common layout finds its end.
     Split,
     /// Validate each line and decode its event.
     Decode,

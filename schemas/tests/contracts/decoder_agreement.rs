@@ -142,7 +142,21 @@ proptest! {
     }
 }
 
-/// A string's end is looked for eight bytes at a time: at every distance, every ASCII byte is taken for what it is.
+/// Times are read without looking for control characters in them first.
+#[test]
+fn a_time_of_control_characters_is_no_time() {
+    for byte in 0..0x20_u8 {
+        for len in [1, 2, 8, 15, 16, 17, 24] {
+            let time = [&vec![byte; len][..], &b"2024-01-01T12:00:00.000Z"[len..]].concat();
+            let record =
+                [br#"{"user_id":"u1","product_id":"1","event_type":"V","timestamp":""#, &time[..], br#""}"#].concat();
+            assert_eq!(FastDecoder::default().decode(&record), None, "{}", record.escape_ascii());
+            assert_eq!(judge(&record), Err(schemas::Reason::NotJson), "{}", record.escape_ascii());
+        }
+    }
+}
+
+/// A string's end is looked for sixteen bytes at a time: at every distance, every ASCII byte is taken for what it is.
 #[test]
 fn every_ascii_byte_is_recognised_at_every_place_in_a_string() {
     for before in 0..=24 {
