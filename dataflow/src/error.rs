@@ -31,6 +31,16 @@ pub enum Error {
     Io(String),
 }
 
+impl From<kafka_client::Error> for Error {
+    fn from(error: kafka_client::Error) -> Self {
+        match error {
+            kafka_client::Error::Setting(text) => Error::Usage(text),
+            kafka_client::Error::NoSuchTopic(text) => Error::Usage(format!("{text}, or let --create-topics do it")),
+            kafka_client::Error::Unavailable(text) => Error::Unavailable(text),
+        }
+    }
+}
+
 impl Error {
     /// The exit code that tells a supervisor what happened.
     #[must_use]

@@ -16,6 +16,9 @@ pub const ANALYTICS_TABLE: &str = "ecom-analytics";
 /// Added to the analytics table's name: the table in which the job says how far it is.
 pub const CONTROL_TABLE_SUFFIX: &str = "-control";
 
+/// DynamoDB table of login sessions; `DYNAMODB_TABLE_PREFIX` goes before it.
+pub const SESSIONS_TABLE: &str = "sessions";
+
 /// S3 bucket into which product CSV files are uploaded.
 pub const PRODUCT_IMPORTS_BUCKET: &str = "ecom-product-imports";
 /// S3 bucket of product images.
@@ -57,6 +60,20 @@ pub mod control {
     pub const VERSION: &str = "v";
     /// The form's version that this code writes and reads.
     pub const V: u64 = 1;
+}
+
+/// Attribute names of sessions in DynamoDB.
+pub mod session {
+    /// Partition key: the SHA-256 of the token in hexadecimal, a string; the table has no sort key.
+    pub const TOKEN_HASH: &str = "token_hash";
+    /// Who is logged in, as logs and limits name it, a string.
+    pub const PRINCIPAL: &str = "principal";
+    /// What it may do, a string.
+    pub const ROLE: &str = "role";
+    /// The customer that is logged in, a string; absent for others.
+    pub const CUSTOMER_ID: &str = "customer_id";
+    /// When the session ends, in seconds since 1970, a number: the table's TTL attribute.
+    pub const EXPIRES_AT: &str = "expires_at";
 }
 
 /// Kafka headers that Footfall adds to a late or rejected record, after the record's own.

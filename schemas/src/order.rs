@@ -170,6 +170,15 @@ impl Money {
         }
     }
 
+    /// The same amount with this many digits; `None` where digits other than zeros would be lost, or too many are wanted.
+    #[must_use]
+    pub fn with_digits(self, digits: u8) -> Option<Self> {
+        let (more, fewer) = (digits.saturating_sub(self.digits), self.digits.saturating_sub(digits));
+        let scaled = self.minor_units.checked_mul(10_i64.checked_pow(more.into())?)?;
+        let divisor = 10_i64.checked_pow(fewer.into())?;
+        if scaled % divisor == 0 { Money::new(scaled / divisor, digits) } else { None }
+    }
+
     /// How many decimal digits the currency has.
     #[must_use]
     pub const fn digits(self) -> u8 {

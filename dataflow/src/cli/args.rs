@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser, RangedU64ValueParser};
+use kafka_client::raw_events;
 use schemas::{EventTime, names};
 
 use crate::classify::Rules;
@@ -353,16 +354,9 @@ pub(super) struct TopicArgs {
     pub(super) create_topics: bool,
 }
 
-/// The input topic's other variable, which the activity service uses too.
-const INPUT_TOPIC_ALIAS: &str = "KAFKA_TOPIC";
-
-fn input_topic_alias() -> Option<String> {
-    std::env::var(INPUT_TOPIC_ALIAS).ok().filter(|topic| !topic.is_empty())
-}
-
 /// The topic of raw events where no flag and no variable of its own names it.
 pub(super) fn default_input_topic() -> String {
-    input_topic_alias().unwrap_or_else(|| names::RAW_EVENTS_TOPIC.to_owned())
+    raw_events::default_topic(raw_events::TOPIC)
 }
 
 /// Refuses two names for one topic.
@@ -370,13 +364,8 @@ pub(super) fn default_input_topic() -> String {
 /// # Errors
 /// [`Error::Usage`] when the variable `KAFKA_TOPIC` names another topic.
 pub(super) fn check_input_topic(topic: &str) -> Result<(), Error> {
-    match input_topic_alias() {
-        Some(alias) if alias != topic => Err(Error::Usage(format!(
-            "{INPUT_TOPIC_ALIAS} is {alias:?} but the topic of raw events is {topic:?}; set only one of \
-             {INPUT_TOPIC_ALIAS} and KAFKA_INPUT_TOPIC"
-        ))),
-        _ => Ok(()),
-    }
+    let other = raw_events::TOPIC;
+    Ok(raw_events::check(topic, other, raw_events::named_by(other).as_deref())?)
 }
 
 /// Where events come from.

@@ -1,6 +1,7 @@
 //! The commands: from flags to a job that runs, and to the words with which it ends.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -30,8 +31,16 @@ const COMMIT_LIMIT: Duration = Duration::from_secs(10);
 /// The exit code by convention of a program that SIGINT ended.
 pub(super) const INTERRUPTED: i32 = 130;
 
+/// What stops a job that would go on.
+pub(super) enum Stop {
+    /// SIGINT and SIGTERM, which are this program's own.
+    AtSignals,
+    /// The program that the job is a part of.
+    When(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
 /// `dataflow run`.
-pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
+pub(super) fn run(args: &RunArgs, stop: Stop) -> Result<(), Error> {
     let launch = Launch {
         verb: "counted",
         is_bounded: args.job.source != SourceSpec::Kafka,
@@ -41,7 +50,7 @@ pub(super) fn run(args: &RunArgs) -> Result<(), Error> {
         members: args.cluster.members()?,
         run: Some(args),
     };
-    launch.start(&args.job)
+    launch.start(&args.job, stop)
 }
 
 /// `dataflow replay`.
@@ -55,7 +64,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<(), Error> {
         members: Members::alone(),
         run: None,
     };
-    launch.start(&args.job)
+    launch.start(&args.job, Stop::AtSignals)
 }
 
 /// `dataflow demo`.
@@ -102,8 +111,10 @@ struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    fn start(&self, args: &JobArgs) -> Result<(), Error> {
+    fn start(&self, args: &JobArgs, stop: Stop) -> Result<(), Error> {
         let started = Instant::now();
+        // A part of another program leaves what is said to that.
+        let is_program = matches!(stop, Stop::AtSignals);
         sinks::check(args)?;
         if let Some(run) = self.run {
             resume::check(run, &self.members)?;
@@ -128,7 +139,10 @@ impl Launch<'_> {
         let in_transactions = resume_plan.as_ref().is_some_and(|plan| plan.home.takes_output());
         let sinks = sinks::open(args, self.mode, is_first, in_transactions, &job, runtime.handle())?;
         // From the moment that there are files to take back.
-        watch_signals(&runtime, &job, self.on_interrupt)?;
+        match stop {
+            Stop::AtSignals => watch_signals(&runtime, &job, self.on_interrupt)?,
+            Stop::When(stop) => stop_when(&runtime, &job, stop),
+        }
         if let Some(address) = self.admin_addr {
             let bound = runtime.block_on(admin::serve(address, &job))?;
             tracing::info!("version {}, metrics at http://{bound}/metrics", env!("CARGO_PKG_VERSION"));
@@ -139,7 +153,8 @@ impl Launch<'_> {
         let hello = Hello::new(workers, resume::settings_in_common(args, self.run, &source.names));
         let Some(links) = cluster::connect(&self.members, &hello, &job.control)? else { return Ok(()) };
         // Rows and the display would run into each other on one terminal.
-        let display = (is_first && !sinks::write_to_terminal(args)).then(|| Display::start(&job, source.extent));
+        let display =
+            (is_program && is_first && !sinks::write_to_terminal(args)).then(|| Display::start(&job, source.extent));
         let plan = Plan {
             source: settings,
             keeps_quarantined: sinks::keep_quarantined(args),
@@ -151,7 +166,7 @@ impl Launch<'_> {
         };
         let result = job.run_plan(source.partitions, plan);
         drop(display);
-        if !is_first {
+        if !is_first || !is_program {
             // The first process speaks for all.
             return result;
         }
@@ -240,14 +255,30 @@ fn watch_signals(runtime: &Runtime, job: &Job, on_interrupt: OnInterrupt) -> Res
         }
         tokio::select! {
             () = next(&mut interrupt, &mut terminate) => std::process::exit(INTERRUPTED),
-            () = tokio::time::sleep(drain_limit(&job)) => job.control.fail(Error::Unavailable(
-                "stopped before every sink had acknowledged what was read; start again to write it once more".to_owned(),
-            )),
+            () = give_up_in_time(&job) => {}
         }
         next(&mut interrupt, &mut terminate).await;
         std::process::exit(INTERRUPTED);
     });
     Ok(())
+}
+
+/// Ends the job when `stop` is done.
+fn stop_when(runtime: &Runtime, job: &Job, stop: Pin<Box<dyn Future<Output = ()> + Send>>) {
+    let job = job.clone();
+    runtime.spawn(async move {
+        stop.await;
+        job.control.stop();
+        give_up_in_time(&job).await;
+    });
+}
+
+/// Fails a job that does not end.
+async fn give_up_in_time(job: &Job) {
+    tokio::time::sleep(drain_limit(job)).await;
+    job.control.fail(Error::Unavailable(
+        "stopped before every sink had acknowledged what was read; start again to write it once more".to_owned(),
+    ));
 }
 
 fn drain_limit(job: &Job) -> Duration {

@@ -14,7 +14,7 @@ mod stalls;
 mod summary;
 mod supervise;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
@@ -22,6 +22,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
 use args::{DemoArgs, ReplayArgs, ResumeShowArgs, RunArgs};
+use execute::Stop;
 use logging::LogFormat;
 
 /// Counts, exactly and live, how many different people look at each product of a shop, minute by minute.
@@ -79,7 +80,7 @@ pub fn main() -> ExitCode {
                 Ok(code) => return code,
                 Err(error) => Err(error),
             },
-            None => execute::run(&args),
+            None => execute::run(&args, Stop::AtSignals),
         },
         Command::Replay(args) => execute::replay(&args),
         Command::Generate(args) => generate::generate(&args),
@@ -93,6 +94,28 @@ pub fn main() -> ExitCode {
             logging::report(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Runs `dataflow run` as a part of this process, with these flags, until `stop` is done; then it commits what it has read, as
+/// at an interrupt. Logs are the caller's, and what a program says at its end is left out.
+///
+/// # Errors
+/// As the program ends with, in one sentence.
+pub fn run_until<T>(
+    flags: impl IntoIterator<Item = T>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error>
+where
+    T: Into<OsString> + Clone,
+{
+    let program = ["dataflow", "run"].map(OsString::from).into_iter();
+    let matches = without_empty_variables(Cli::command())
+        .try_get_matches_from(program.chain(flags.into_iter().map(Into::into)))
+        .map_err(|error| Error::Usage(error.to_string()))?;
+    match Cli::from_arg_matches(&matches).map_err(|error| Error::Usage(error.to_string()))?.command {
+        Some(Command::Run(args)) => execute::run(&args, Stop::When(Box::pin(stop))),
+        _ => Err(Error::Usage("only `dataflow run` can be a part of another program".to_owned())),
     }
 }
 

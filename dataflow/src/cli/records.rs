@@ -13,8 +13,7 @@ use crate::commit::kafka::NEW_GROUP;
 use crate::commit::ledger::Identity;
 use crate::commit::record::ResumeRecord;
 use crate::error::Error;
-use crate::kafka::topic::Inspector;
-use crate::kafka::{CommittedOffset, Group};
+use crate::kafka::{CommittedOffset, Group, topic};
 
 /// The records of a job, and the topic that they are about.
 struct Found {
@@ -25,7 +24,7 @@ struct Found {
 
 fn find(args: &ResumeShowArgs) -> Result<Found, Error> {
     check_input_topic(&args.input_topic)?;
-    let extents = Inspector::connect(&args.kafka)?.extents(&args.input_topic)?;
+    let extents = topic::inspect(&args.kafka)?.extents(&args.input_topic)?;
     let partitions = u32::try_from(extents.len()).unwrap_or(u32::MAX);
     let (home, mut committed) = match &args.resume {
         Some(path) => (path.display().to_string(), file::read(path)?),

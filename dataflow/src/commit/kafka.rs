@@ -11,8 +11,7 @@ use super::ledger::Identity;
 use super::record::ResumeRecord;
 use crate::clock;
 use crate::error::Error;
-use crate::kafka::topic::Inspector;
-use crate::kafka::{self, CommittedOffset, KafkaArgs, Transactions};
+use crate::kafka::{self, CommittedOffset, KafkaArgs, Transactions, topic};
 use crate::partitions::Watermark;
 use crate::record::{Offset, PartitionId};
 use crate::sink::kafka::KafkaOutput;
@@ -57,7 +56,7 @@ impl Source {
     /// # Errors
     /// [`Error::Unavailable`] where the broker does not answer.
     pub fn extents(&self) -> Result<Vec<Range<u64>>, Error> {
-        Inspector::connect(&self.args)?.extents(&self.topic)
+        Ok(topic::inspect(&self.args)?.extents(&self.topic)?)
     }
 
     /// What records in `home` are checked against.
@@ -81,7 +80,7 @@ impl Source {
         let offsets = match self.from {
             From::Beginning => extents.iter().map(|extent| extent.start).collect(),
             From::End => extents.iter().map(|extent| extent.end).collect(),
-            From::Time(time) => Inspector::connect(&self.args)?.offsets_at(&self.topic, extents, time)?,
+            From::Time(time) => topic::inspect(&self.args)?.offsets_at(&self.topic, extents, time)?,
         };
         let mut start = Start::first(offsets.into_iter().map(Offset), clock::now_millis());
         for (begin, extent) in start.partitions.iter_mut().zip(extents) {

@@ -3,14 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use kafka_client::{ClientError, Context, KafkaArgs, TIME_LIMIT, client_error};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::groups::GroupMemberInfo;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::args::KafkaArgs;
-use super::context::Context;
-use super::topic::{TIME_LIMIT, client_error};
+use super::NAME;
 use crate::error::Error;
 
 /// How long one question may take; log lines and requests for a token are served in between.
@@ -68,7 +67,7 @@ impl Group {
             return Err(Error::Usage(format!("{group:?} is no name of a group; choose another --group")));
         }
         // Reads no record, so no memory is set aside for any.
-        let mut config = args.consumer_config(0)?;
+        let mut config = args.consumer_config(NAME, 0)?;
         config.set("group.id", group);
         let client = config.create_with_context(args.context()).map_err(|error| client_error(&error))?;
         let servers = args.servers()?.to_owned();
@@ -214,7 +213,7 @@ impl Group {
                 )));
             }
             let seen = self.client.context().take_error();
-            let is_refusal = seen.as_ref().is_some_and(super::context::ClientError::is_refusal);
+            let is_refusal = seen.as_ref().is_some_and(ClientError::is_refusal);
             if is_refusal || Instant::now() >= deadline {
                 let reason = seen.map_or_else(|| code.to_string(), |seen| seen.reason);
                 return Err(Error::Unavailable(format!(

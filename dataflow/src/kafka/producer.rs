@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use kafka_client::{ClientError, Context, DELIVERY_TIMEOUT, KafkaArgs, client_error};
 use rdkafka::ClientConfig;
 use rdkafka::Message as _;
 use rdkafka::client::{ClientContext, OAuthToken};
@@ -12,10 +13,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 
-use super::args::KafkaArgs;
-use super::config::DELIVERY_TIMEOUT;
-use super::context::{ClientError, Context};
-use super::topic::client_error;
+use super::NAME;
+use super::config::transactional_config;
 use crate::error::Error;
 
 /// How long one poll waits. The client's poll always takes all of its time, so this is what an acknowledgement can be
@@ -47,7 +46,7 @@ impl Producer {
     /// # Errors
     /// [`Error::Usage`] where the flags are wrong.
     pub fn new(args: &KafkaArgs) -> Result<Self, Error> {
-        Producer::with(args, &args.producer_config()?)
+        Producer::with(args, &args.producer_config(NAME)?)
     }
 
     /// A producer whose records count only when the transaction around them is committed.
@@ -55,7 +54,7 @@ impl Producer {
     /// # Errors
     /// [`Error::Usage`] where the flags are wrong.
     pub(super) fn transactional(args: &KafkaArgs, transactional_id: &str) -> Result<Self, Error> {
-        Producer::with(args, &args.transactional_config(transactional_id)?)
+        Producer::with(args, &transactional_config(args, transactional_id)?)
     }
 
     fn with(args: &KafkaArgs, config: &ClientConfig) -> Result<Self, Error> {

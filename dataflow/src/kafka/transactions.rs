@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use kafka_client::KafkaArgs;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
-use super::args::KafkaArgs;
 use super::group::{CommittedOffset, Group, is_members_word};
 use super::producer::Producer;
 use crate::error::Error;

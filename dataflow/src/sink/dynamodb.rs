@@ -18,12 +18,13 @@ mod table;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use clap::Args;
 use clap::builder::BoolishValueParser;
+use dynamodb_client::EndpointArgs;
 use schemas::names::ANALYTICS_TABLE;
 use tokio::runtime::Handle;
 
@@ -41,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// The same at the start, where somebody waits for the answer.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where and how rows go to DynamoDB. The region comes from AWS_REGION, the endpoint from AWS_ENDPOINT_URL_DYNAMODB or
+/// Where and how rows go to DynamoDB. The region comes from AWS_REGION, the endpoint from a flag, AWS_ENDPOINT_URL_DYNAMODB or
 /// AWS_ENDPOINT_URL, the credentials from the AWS default chain.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "DynamoDB")]
@@ -65,6 +66,10 @@ pub struct DynamoDbArgs {
     /// of the infrastructure.
     #[arg(long = "create-table", env = "DYNAMODB_CREATE_TABLE", value_parser = BoolishValueParser::new())]
     pub create_table: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its docstring would be the help of its flag")]
+    pub endpoint: EndpointArgs,
 }
 
 /// Who writes, and thus what may be overwritten.
@@ -101,7 +106,7 @@ impl DynamoDb {
     /// [`Error::Usage`] where the region is not set, or the table does not exist or has other keys;
     /// [`Error::Unavailable`] where DynamoDB is not reached or refuses.
     pub fn connect(args: &DynamoDbArgs, metrics: SinkMetrics, runtime: Handle) -> Result<Self, Error> {
-        let settings = runtime.block_on(aws_config::defaults(BehaviorVersion::latest()).load());
+        let settings = runtime.block_on(args.endpoint.loader().load());
         Self::connect_with(&settings, args, metrics, runtime)
     }
 
@@ -122,8 +127,10 @@ impl DynamoDb {
             return Err(Error::Usage("DYNAMODB_TABLE is empty; name the table of result rows".to_owned()));
         }
         // For messages; the order is the SDK's own.
-        let endpoint = std::env::var("AWS_ENDPOINT_URL_DYNAMODB")
-            .ok()
+        let endpoint = args
+            .endpoint
+            .url
+            .clone()
             .or_else(|| settings.endpoint_url().map(str::to_owned))
             .unwrap_or_else(|| format!("https://dynamodb.{region}.amazonaws.com"));
         let limits = TimeoutConfig::builder()

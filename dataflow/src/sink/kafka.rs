@@ -52,7 +52,7 @@ impl KafkaOutput {
     /// [`Error::Usage`] where flags are wrong or a topic does not exist, [`Error::Unavailable`] where no broker
     /// answers.
     pub fn connect(args: &KafkaArgs, topics: Topics, metrics: SinkMetrics) -> Result<Self, Error> {
-        let mut inspector = topic::Inspector::connect(args)?;
+        let mut inspector = topic::inspect(args)?;
         for name in [&topics.results, &topics.late, &topics.rejected] {
             inspector.partitions(name, topic::TIME_LIMIT)?;
         }

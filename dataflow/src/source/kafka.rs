@@ -18,13 +18,14 @@ use rdkafka::message::{BorrowedMessage, Headers, Message as _};
 use rdkafka::topic_partition_list::{Offset as KafkaOffset, TopicPartitionList};
 use timely::scheduling::SyncActivator;
 
+mod ends;
 mod watch;
 
+use self::ends::EndsContext;
 use super::{Extent, Inputs, Message, Opened, PartitionReader, Progress, Reader, Record, Value, Watched};
 use crate::commit::begin::Begin;
 use crate::error::Error;
-use crate::kafka::topic::Inspector;
-use crate::kafka::{Context, KafkaArgs, topic};
+use crate::kafka::{KafkaArgs, NAME, topic};
 use crate::partitions::Partition;
 use crate::record::{Offset, PartitionId};
 
@@ -60,7 +61,7 @@ impl KafkaInputs {
     /// # Errors
     /// [`Error::Usage`] when flags are wrong or there is no such topic, [`Error::Unavailable`] when no broker answers.
     pub fn describe(args: &KafkaArgs, topic: &str, is_bounded: bool) -> Result<Self, Error> {
-        let mut inspector = Inspector::connect(args)?;
+        let mut inspector = topic::inspect(args)?;
         let partitions = inspector.partitions(topic, topic::TIME_LIMIT)?;
         let bounds = is_bounded.then(|| inspector.extents(topic)).transpose()?;
         Ok(KafkaInputs { args: args.clone(), topic: topic.to_owned(), partitions, bounds })
@@ -95,12 +96,13 @@ impl KafkaInputs {
         }
         let queued_bytes = (QUEUED_BYTES / (self.partitions as usize).max(1))
             .clamp(*PARTITION_QUEUE_BYTES.start(), *PARTITION_QUEUE_BYTES.end());
-        let mut config = self.args.consumer_config(queued_bytes)?;
+        let mut config = self.args.consumer_config(NAME, queued_bytes)?;
         // The client tells once a second how long the partitions are.
         config.set("statistics.interval.ms", "1000");
         let topic = self.topic.as_str();
-        let consumer: BaseConsumer<Context> =
-            config.create_with_context(self.args.context()).map_err(|error| unavailable(topic, &error))?;
+        let consumer: BaseConsumer<EndsContext> = config
+            .create_with_context(EndsContext::new(self.args.context()))
+            .map_err(|error| unavailable(topic, &error))?;
         let consumer = Arc::new(consumer);
         // Clients that log in with tokens ask for the first one here.
         consumer.poll(Duration::ZERO);
@@ -174,7 +176,7 @@ fn signed(partition: u32) -> i32 {
 /// What the client fetched between the assignment and the split lies in the consumer's own queue, where no reader
 /// looks: seeking to where it begins makes it outdated, and it is fetched again into the queues of the partitions.
 fn discard_what_came_before_the_split(
-    consumer: &BaseConsumer<Context>,
+    consumer: &BaseConsumer<EndsContext>,
     topic: &str,
     beginnings: &TopicPartitionList,
 ) -> Result<(), Error> {
@@ -195,8 +197,8 @@ fn discard_what_came_before_the_split(
 pub struct KafkaReader {
     topic: String,
     partition: i32,
-    queue: PartitionQueue<Context>,
-    consumer: Arc<BaseConsumer<Context>>,
+    queue: PartitionQueue<EndsContext>,
+    consumer: Arc<BaseConsumer<EndsContext>>,
     /// Where a replay ends; none: it goes on.
     end: Option<u64>,
     /// Where the partition ended when the job started.

@@ -87,6 +87,10 @@ fn every_flag_that_a_page_names_exists() {
         "add-config",
         "transactional-id",
         "under-replicated-partitions",
+        "data",
+        "port",
+        "no-default-features",
+        "fail-with-body",
     ];
     for Page { name, text } in pages() {
         for piece in text.split(" --").chain(text.split("`--")).skip(1) {

@@ -22,6 +22,7 @@ use dataflow::error::Error;
 use dataflow::metrics::{Metrics, SinkMetrics};
 use dataflow::sink::dynamodb::{DynamoDb, DynamoDbArgs, DynamoDbSink, WriteMode};
 use dynamo::Dynamo;
+use dynamodb_client::EndpointArgs;
 use schemas::{ResultRow, Window};
 
 const TABLE: &str = "ecom-analytics";
@@ -46,7 +47,8 @@ trait Sinks {
 
 impl Sinks for Dynamo {
     fn connect_at(&self, address: SocketAddr, create_table: bool) -> Result<(DynamoDb, SinkMetrics), Error> {
-        let args = DynamoDbArgs { table: TABLE.to_owned(), in_flight: 8, create_table };
+        let args =
+            DynamoDbArgs { table: TABLE.to_owned(), in_flight: 8, create_table, endpoint: EndpointArgs::default() };
         let metrics = Metrics::default().sink("dynamodb");
         let runtime = self.runtime.handle().clone();
         let dynamo = DynamoDb::connect_with(&self.settings(address), &args, metrics.clone(), runtime)?;

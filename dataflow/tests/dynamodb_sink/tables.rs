@@ -5,6 +5,7 @@ use dataflow::error::Error;
 use dataflow::metrics::Metrics;
 use dataflow::sink::Sink;
 use dataflow::sink::dynamodb::{DynamoDb, DynamoDbArgs};
+use dynamodb_client::EndpointArgs;
 
 use crate::dynamo::Dynamo;
 use crate::{CONTROL_TABLE, Sinks, TABLE, job, row};
@@ -62,7 +63,12 @@ fn a_table_with_other_keys_is_refused() {
 fn a_name_that_no_table_can_have_is_refused() {
     let dynamo = Dynamo::start();
     for table in ["", "a b"] {
-        let args = DynamoDbArgs { table: table.to_owned(), in_flight: 8, create_table: true };
+        let args = DynamoDbArgs {
+            table: table.to_owned(),
+            in_flight: 8,
+            create_table: true,
+            endpoint: EndpointArgs::default(),
+        };
         let (metrics, runtime) = (Metrics::default().sink("dynamodb"), dynamo.runtime.handle().clone());
         let error = DynamoDb::connect_with(&dynamo.settings(dynamo.address), &args, metrics, runtime).unwrap_err();
         assert!(matches!(&error, Error::Usage(text) if text.contains("DYNAMODB_TABLE")), "{error}");

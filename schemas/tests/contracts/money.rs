@@ -106,3 +106,23 @@ fn a_json_number_is_no_amount() {
         assert!(serde_json::from_str::<Money>(json).is_err(), "{json}");
     }
 }
+
+proptest! {
+    #[test]
+    fn more_digits_and_back_is_the_same_amount_and_nothing_is_lost_on_the_way(minor_units: i32, digits in 0..=4_u8, other in 0..=4_u8) {
+        let amount = money(minor_units.into(), digits);
+        if let Some(rescaled) = amount.with_digits(other) {
+            prop_assert_eq!(rescaled.digits(), other);
+            prop_assert_eq!(rescaled.with_digits(digits), Some(amount));
+        } else {
+            let lost = 10_i64.pow(u32::from(digits - other));
+            prop_assert_ne!(i64::from(minor_units) % lost, 0);
+        }
+    }
+}
+
+#[test]
+fn amounts_that_do_not_fit_with_more_digits_are_none() {
+    assert_eq!(money(i64::MAX, 0).with_digits(1), None);
+    assert_eq!(money(1, 0).with_digits(5), None);
+}

@@ -48,7 +48,8 @@ fn connect(args: &KafkaArgs) -> (KafkaSink, SinkMetrics) {
 
 /// Everything in a topic, in order.
 fn read(args: &KafkaArgs, topic: &str) -> Vec<Stored> {
-    let consumer: BaseConsumer<_> = args.consumer_config(1 << 20).unwrap().create_with_context(args.context()).unwrap();
+    let consumer: BaseConsumer<_> =
+        args.consumer_config("test", 1 << 20).unwrap().create_with_context(args.context()).unwrap();
     let mut partitions = TopicPartitionList::new();
     partitions.add_partition_offset(topic, 0, KafkaOffset::Beginning).unwrap();
     consumer.assign(&partitions).unwrap();

@@ -8,7 +8,7 @@ use super::KafkaInputs;
 use crate::clock;
 use crate::commit::begin::Begin;
 use crate::error::Error;
-use crate::kafka::topic::Inspector;
+use crate::kafka::topic::{self, Inspector};
 use crate::record::{Offset, PartitionId};
 
 /// How often partitions that somebody wants to know about are asked for.
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts the thread; it ends when the job does.
 pub(super) fn spawn(topic: KafkaInputs, watched: Watched<Reader>) -> Result<(), Error> {
-    let inspector = Inspector::connect(&topic.args)?;
+    let inspector = topic::inspect(&topic.args)?;
     let known = u32::try_from(watched.partitions.len()).unwrap_or(u32::MAX);
     let mut watcher = Watcher { topic, watched, inspector, known, looked: Instant::now() };
     let run = move || {

@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use clap::Parser;
 
-use super::super::args::{Property, SecurityProtocol};
 use super::*;
+use crate::{Property, SecurityProtocol};
 
 #[derive(Parser, Debug)]
 struct Cli {
@@ -34,15 +34,15 @@ fn with_property(name: &str, value: &str) -> KafkaArgs {
 /// The sentence with which the flags are refused, by consumers and producers alike.
 #[track_caller]
 fn refusal(args: &KafkaArgs) -> String {
-    let Err(Error::Usage(text)) = args.consumer_config(1 << 20) else { panic!("accepted: {args:?}") };
-    assert_eq!(args.producer_config().map(|_| ()), Err(Error::Usage(text.clone())));
+    let Err(Error::Setting(text)) = args.consumer_config("dataflow", 1 << 20) else { panic!("accepted: {args:?}") };
+    assert_eq!(args.producer_config("dataflow").map(|_| ()), Err(Error::Setting(text.clone())));
     assert!(text.contains(';') && !text.ends_with('.'), "no remedy, or a full stop: {text}");
     text
 }
 
 #[test]
 fn a_consumer_reads_committed_records_and_commits_nothing_by_itself() {
-    let config = plain().consumer_config(8 << 20).unwrap();
+    let config = plain().consumer_config("dataflow", 8 << 20).unwrap();
     for (name, value) in [
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
@@ -63,13 +63,13 @@ fn a_consumer_reads_committed_records_and_commits_nothing_by_itself() {
 #[test]
 fn queue_bounds_of_any_size_are_brought_into_the_clients_range() {
     for bytes in [0, 1, 1 << 10, 1 << 20, usize::MAX] {
-        assert!(plain().consumer_config(bytes).is_ok(), "{bytes}");
+        assert!(plain().consumer_config("dataflow", bytes).is_ok(), "{bytes}");
     }
 }
 
 #[test]
 fn a_producer_is_idempotent_and_waits_for_all_replicas() {
-    let config = plain().producer_config().unwrap();
+    let config = plain().producer_config("dataflow").unwrap();
     for (name, value) in [
         ("enable.idempotence", "true"),
         ("acks", "all"),
@@ -93,12 +93,12 @@ fn brokers_are_required_and_are_no_urls() {
         assert!(refusal(&args).contains(servers));
     }
     let args = KafkaArgs { bootstrap_servers: Some("a:9092, b:9092".to_owned()), ..KafkaArgs::default() };
-    assert!(args.producer_config().is_ok());
+    assert!(args.producer_config("dataflow").is_ok());
 }
 
 #[test]
 fn a_login_needs_protocol_mechanism_user_and_password_together() {
-    let config = scram().producer_config().unwrap();
+    let config = scram().producer_config("dataflow").unwrap();
     assert_eq!(config.get("sasl.mechanism"), Some("SCRAM-SHA-512"));
     assert_eq!(config.get("sasl.password"), Some("hunter2"));
 
@@ -125,7 +125,7 @@ fn msk_iam_needs_a_region_and_encryption_and_no_password() {
         aws_region: Some("eu-central-1".to_owned()),
         ..plain()
     };
-    assert_eq!(msk.consumer_config(1 << 20).unwrap().get("sasl.mechanism"), Some("OAUTHBEARER"));
+    assert_eq!(msk.consumer_config("dataflow", 1 << 20).unwrap().get("sasl.mechanism"), Some("OAUTHBEARER"));
     assert!(refusal(&KafkaArgs { aws_region: None, ..msk.clone() }).contains("AWS_REGION"));
     let bare = KafkaArgs { security_protocol: SecurityProtocol::SaslPlaintext, ..msk.clone() };
     assert!(refusal(&bare).contains("SASL_SSL"));
@@ -138,7 +138,7 @@ fn the_password_file_is_read_without_its_line_end_and_excludes_the_variable() {
     file.write_all(b"pass word \r\n").unwrap();
     let path = Some(file.path().to_owned());
     let args = KafkaArgs { sasl_password: None, sasl_password_file: path.clone(), ..scram() };
-    assert_eq!(args.producer_config().unwrap().get("sasl.password"), Some("pass word "));
+    assert_eq!(args.producer_config("dataflow").unwrap().get("sasl.password"), Some("pass word "));
     assert!(refusal(&KafkaArgs { sasl_password_file: path, ..scram() }).contains("keep one"));
 
     let absent = KafkaArgs { sasl_password: None, sasl_password_file: Some("/no/such/file".into()), ..scram() };
@@ -153,7 +153,7 @@ fn certificates_need_encryption_and_come_with_their_key() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = Some(file.path().to_owned());
     let ssl = KafkaArgs { security_protocol: SecurityProtocol::Ssl, ..plain() };
-    assert_eq!(ssl.consumer_config(1).unwrap().get("ssl.ca.location"), Some("probe"));
+    assert_eq!(ssl.consumer_config("dataflow", 1).unwrap().get("ssl.ca.location"), Some("probe"));
     assert!(refusal(&KafkaArgs { ssl_ca_file: path.clone(), ..plain() }).contains("does not encrypt"));
     assert!(refusal(&KafkaArgs { ssl_certificate_file: path.clone(), ..ssl.clone() }).contains("KAFKA_SSL_KEY_FILE"));
     assert!(refusal(&KafkaArgs { ssl_key_file: path, ..ssl.clone() }).contains("KAFKA_SSL_CERTIFICATE_FILE"));
@@ -181,23 +181,6 @@ fn properties_that_results_depend_on_are_refused_by_name() {
 }
 
 #[test]
-fn records_of_a_transaction_run_out_of_time_before_it_does() {
-    let times = |args: &KafkaArgs| {
-        let config = args.transactional_config("local-footfall").unwrap();
-        assert_eq!(config.get("transactional.id"), Some("local-footfall"));
-        assert_eq!(config.get("message.timeout.ms"), None);
-        ["transaction.timeout.ms", "delivery.timeout.ms"].map(|name| config.get(name).unwrap().parse::<u64>().unwrap())
-    };
-    assert_eq!(times(&plain()), [60_000, 45_000]);
-    assert_eq!(times(&with_property("transaction.timeout.ms", "2000")), [2_000, 1_500]);
-    for name in ["message.timeout.ms", "delivery.timeout.ms"] {
-        for (given, taken) in [("0", 45_000), ("500", 500), ("300000", 45_000)] {
-            assert_eq!(times(&with_property(name, given)), [60_000, taken], "{name}={given}");
-        }
-    }
-}
-
-#[test]
 fn secrets_are_refused_in_properties_without_being_repeated() {
     for name in ["sasl.password", "ssl.key.password", "ssl.key.pem", "sasl.oauthbearer.client.secret"] {
         let text = refusal(&with_property(name, "hunter2"));
@@ -207,9 +190,9 @@ fn secrets_are_refused_in_properties_without_being_repeated() {
 
 #[test]
 fn other_properties_pass_and_replace_ours_under_either_name() {
-    let config = with_property("socket.timeout.ms", "30000").consumer_config(1 << 20).unwrap();
+    let config = with_property("socket.timeout.ms", "30000").consumer_config("dataflow", 1 << 20).unwrap();
     assert_eq!(config.get("socket.timeout.ms"), Some("30000"));
-    let config = with_property("message.timeout.ms", "5000").producer_config().unwrap();
+    let config = with_property("message.timeout.ms", "5000").producer_config("dataflow").unwrap();
     assert_eq!((config.get("message.timeout.ms"), config.get("delivery.timeout.ms")), (Some("5000"), None));
     assert!(refusal(&with_property("socket.timeout.mss", "1")).contains("socket.timeout.mss"));
     assert!(refusal(&with_property("socket.timeout.ms", "soon")).contains("socket.timeout.ms"));
@@ -219,7 +202,7 @@ fn other_properties_pass_and_replace_ours_under_either_name() {
 fn nothing_that_may_be_secret_is_printed() {
     let text = format!("{:?}", KafkaArgs { properties: with_property("ssl.key.pem", "hunter2").properties, ..scram() });
     assert!(text.contains("ssl.key.pem") && !text.contains("hunter2"), "{text}");
-    assert!(!format!("{:?}", scram().producer_config().unwrap()).contains("hunter2"));
+    assert!(!format!("{:?}", scram().producer_config("dataflow").unwrap()).contains("hunter2"));
 }
 
 #[test]

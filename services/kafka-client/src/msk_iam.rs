@@ -12,7 +12,7 @@ const SIGNING_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// It has a thread and a runtime of its own, for it runs once in some minutes and is called from wherever a client is
 /// polled, be that inside of another runtime or not.
-pub(super) fn token(region: String) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+pub(crate) fn token(region: String) -> Result<OAuthToken, Box<dyn std::error::Error>> {
     let signing = std::thread::Builder::new().name("kafka-token".to_owned()).spawn(move || sign(region))?;
     let (token, lifetime_ms) = signing.join().map_err(|_| "signing a token for Kafka panicked")??;
     Ok(OAuthToken { token, principal_name: "footfall".to_owned(), lifetime_ms })

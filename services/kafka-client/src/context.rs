@@ -1,6 +1,5 @@
 //! What the Kafka client tells us while it works: log lines, errors, the wish for a new token.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,46 +7,38 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
 use tracing::{debug, error, info, warn};
 
-use super::msk_iam;
+use crate::msk_iam;
 
 /// How often a client says that no broker can be reached; it notices that several times a second.
 const ALL_DOWN_EVERY: Duration = Duration::from_secs(10);
 
 /// The context of every client: passes log lines on, remembers the last error, signs tokens for Amazon MSK.
 ///
-/// Callbacks run on the thread that polls the client, and only then.
+/// Callbacks run on the thread that polls the client, and only then. A client that has more to take in wraps this
+/// context in one of its own, which hands on what it does not know.
 #[derive(Debug, Default)]
 pub struct Context {
     aws_region: Option<String>,
     last_error: Mutex<Option<ClientError>>,
     /// When it was last said that no broker can be reached.
     all_down: Mutex<Option<Instant>>,
-    /// What the client's statistics last said of each partition.
-    ends: Mutex<HashMap<i32, Ends>>,
-}
-
-/// Where a partition ends.
-#[derive(Clone, Copy, Debug)]
-struct Ends {
-    /// On the broker.
-    end: u64,
-    /// Where the client last met the end, having fetched everything before it.
-    fetched: Option<u64>,
 }
 
 /// An error of the client as a whole: no broker, no login, no agreement on encryption.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ClientError {
-    pub(super) code: RDKafkaErrorCode,
-    pub(super) reason: String,
+pub struct ClientError {
+    /// Which kind of error.
+    pub code: RDKafkaErrorCode,
+    /// What the client says of it.
+    pub reason: String,
 }
 
 impl ClientError {
     /// Whether waiting is of no use: what was refused will be refused again.
-    pub(super) fn is_refusal(&self) -> bool {
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
         matches!(
             self.code,
             RDKafkaErrorCode::Authentication
@@ -65,20 +56,9 @@ impl Context {
         Context { aws_region, ..Context::default() }
     }
 
-    /// The end of a partition of the consumer's topic, once it is known; statistics must be on.
-    #[must_use]
-    pub fn end_offset(&self, partition: i32) -> Option<u64> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition).map(|ends| ends.end)
-    }
-
-    /// Where the client last met the end of a partition, having put all that lies before into its queue.
-    #[must_use]
-    pub fn fetched_to_end(&self, partition: i32) -> Option<u64> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(&partition)?.fetched
-    }
-
     /// The last error that the client reported, and forgets it.
-    pub(super) fn take_error(&self) -> Option<ClientError> {
+    #[must_use]
+    pub fn take_error(&self) -> Option<ClientError> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -137,18 +117,6 @@ impl ClientContext for Context {
         }
         let seen = ClientError { code, reason: reason.to_owned() };
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        for partition in statistics.topics.values().flat_map(|topic| topic.partitions.values()) {
-            // Readers of committed records see up to the last stable offset; unknown ends are negative.
-            let end = if partition.ls_offset >= 0 { partition.ls_offset } else { partition.hi_offset };
-            if let Ok(end) = u64::try_from(end) {
-                let fetched = u64::try_from(partition.eof_offset).ok();
-                ends.insert(partition.partition, Ends { end, fetched });
-            }
-        }
     }
 
     fn generate_oauth_token(&self, _configuration: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {

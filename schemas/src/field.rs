@@ -1,0 +1,100 @@
+//! Why a field of a request or a column of a CSV row was refused.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::Reason;
+
+/// What is wrong with one field: a closed list, shared by the services, the gateway and the Lambdas.
+///
+/// The reasons for which events are rejected are part of it, so that a client reads one list of codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FieldCode {
+    /// The field must be there.
+    Required,
+    /// There is no such field, or query parameter.
+    Unknown,
+    /// The field is there more than once.
+    Duplicate,
+    /// The value is of another JSON type.
+    WrongType,
+    /// The value is not written as its kind demands.
+    InvalidFormat,
+    /// The text has too few characters, or the list too few items.
+    TooShort,
+    /// The text has too many characters, or the list too many items.
+    TooLong,
+    /// The number is below the least one allowed.
+    BelowMinimum,
+    /// The number is above the greatest one allowed.
+    AboveMaximum,
+    /// The amount has more decimal digits than the currency.
+    TooManyDigits,
+    /// Fields contradict each other.
+    Conflict,
+    /// The event would not be counted, for this reason.
+    Event(Reason),
+}
+
+impl FieldCode {
+    /// Every code that is not an event's reason.
+    pub const FIELDS: [FieldCode; 11] = [
+        FieldCode::Required,
+        FieldCode::Unknown,
+        FieldCode::Duplicate,
+        FieldCode::WrongType,
+        FieldCode::InvalidFormat,
+        FieldCode::TooShort,
+        FieldCode::TooLong,
+        FieldCode::BelowMinimum,
+        FieldCode::AboveMaximum,
+        FieldCode::TooManyDigits,
+        FieldCode::Conflict,
+    ];
+
+    /// The code as clients and error files have it.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            FieldCode::Required => "required",
+            FieldCode::Unknown => "unknown",
+            FieldCode::Duplicate => "duplicate",
+            FieldCode::WrongType => "wrong_type",
+            FieldCode::InvalidFormat => "invalid_format",
+            FieldCode::TooShort => "too_short",
+            FieldCode::TooLong => "too_long",
+            FieldCode::BelowMinimum => "below_minimum",
+            FieldCode::AboveMaximum => "above_maximum",
+            FieldCode::TooManyDigits => "too_many_digits",
+            FieldCode::Conflict => "conflict",
+            FieldCode::Event(reason) => reason.code(),
+        }
+    }
+}
+
+impl fmt::Display for FieldCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for FieldCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_of_fields_and_of_events_are_one_list_without_doubles() {
+        let events = Reason::ALL.map(FieldCode::Event);
+        let codes: HashSet<_> = FieldCode::FIELDS.iter().chain(&events).map(|code| code.code()).collect();
+        assert_eq!(codes.len(), FieldCode::FIELDS.len() + events.len());
+    }
+}

@@ -1,0 +1,7 @@
+//! The activity service as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    service_kit::main(|args: &activity_service::Args| &args.service, activity_service::run)
+}

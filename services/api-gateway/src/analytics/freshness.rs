@@ -1,0 +1,90 @@
+//! How old counts are: what the job last said of itself. A quiet shop and a dead job look different.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use schemas::EventTime;
+use schemas::names::{CONTROL_TABLE_SUFFIX, control};
+use serde::Serialize;
+use service_kit::{Problem, causes};
+use utoipa::ToSchema;
+
+use super::history::NAME;
+
+/// The job writes every second, so its word is good for as long.
+const REMEMBERED_FOR: Duration = Duration::from_secs(1);
+
+/// How far the job is and when it said so.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct Freshness {
+    /// Until when all events have been counted, by their own times; `null` while that is not known.
+    #[schema(value_type = Option<String>, example = "2024-01-01T12:03:00.000Z")]
+    watermark: Option<EventTime>,
+    /// When the job last said that it works; `null` where it never did.
+    #[schema(value_type = Option<String>, example = "2024-01-01T12:03:11.052Z")]
+    processed_at: Option<EventTime>,
+    /// How long ago that was.
+    age_seconds: Option<f64>,
+    /// Whether that is too long: counts may be missing.
+    stale: bool,
+}
+
+/// What the job says of itself, remembered for a second.
+#[derive(Debug)]
+pub(super) struct JobStatus {
+    client: Client,
+    table: String,
+    stale_after: Duration,
+    last: Mutex<Option<(Instant, Said)>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    watermark: Option<EventTime>,
+    processed_at: Option<EventTime>,
+}
+
+impl JobStatus {
+    pub(super) fn new(client: Client, analytics_table: &str, stale_after: Duration) -> Self {
+        JobStatus {
+            client,
+            table: format!("{analytics_table}{CONTROL_TABLE_SUFFIX}"),
+            stale_after,
+            last: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn freshness(&self) -> Result<Freshness, Problem> {
+        let Said { watermark, processed_at } = self.said().await?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Problem::internal)?;
+        let age = processed_at.map(|at| now.saturating_sub(Duration::from_millis(at.millis().unsigned_abs())));
+        let millis = age.and_then(|age| u32::try_from(age.as_millis()).ok());
+        Ok(Freshness {
+            watermark,
+            processed_at,
+            age_seconds: millis.map(|millis| f64::from(millis) / 1_000.0),
+            stale: age.is_none_or(|age| age > self.stale_after),
+        })
+    }
+
+    async fn said(&self) -> Result<Said, Problem> {
+        let remembered = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, said)) = remembered.filter(|(at, _)| at.elapsed() < REMEMBERED_FOR) {
+            return Ok(said);
+        }
+        let request = self.client.get_item().table_name(&self.table);
+        let request = request.key(control::KEY, AttributeValue::S(control::JOB.to_owned()));
+        let answer = request.send().await.map_err(|error| Problem::unavailable(NAME, causes(&error)))?;
+        let said = answer.item.as_ref().map(read).unwrap_or_default();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), said));
+        Ok(said)
+    }
+}
+
+fn read(item: &HashMap<String, AttributeValue>) -> Said {
+    let time = |name: &str| EventTime::parse(item.get(name)?.as_s().ok()?.as_bytes()).ok();
+    Said { watermark: time(control::WATERMARK), processed_at: time(control::PROCESSED_AT) }
+}

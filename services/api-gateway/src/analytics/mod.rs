@@ -1,0 +1,68 @@
+//! Counts of the job as clients read them: history from DynamoDB, the last half hour from the results topic.
+
+mod csv;
+mod freshness;
+mod history;
+mod recent;
+mod row;
+mod windows;
+
+use std::sync::Arc;
+
+use axum::Router;
+use prometheus_client::registry::Registry;
+use service_kit::Error;
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::freshness::JobStatus;
+use self::history::History;
+use self::recent::Recent;
+use crate::gateway::Gateway;
+use crate::settings::Args;
+
+/// Everything that answers questions about counts.
+#[derive(Clone, Debug)]
+pub(crate) struct Analytics {
+    recent: Arc<Recent>,
+    history: History,
+    status: Arc<JobStatus>,
+}
+
+impl Analytics {
+    /// Begins to read the results topic in the background.
+    pub(crate) fn start(
+        args: &Args,
+        dynamodb: aws_sdk_dynamodb::Client,
+        registry: &mut Registry,
+        stop: CancellationToken,
+    ) -> Result<Self, Error> {
+        let recent = Recent::start(&args.kafka, &args.kafka_output_topic, registry, stop)?;
+        Ok(Analytics {
+            recent,
+            history: History::new(dynamodb.clone(), &args.dynamodb_table),
+            status: Arc::new(JobStatus::new(dynamodb, &args.dynamodb_table, args.limits.stale_after)),
+        })
+    }
+}
+
+/// What handlers are given.
+#[derive(Clone, Debug)]
+struct Shared {
+    gateway: Gateway,
+    analytics: Analytics,
+}
+
+pub(crate) fn router(gateway: Gateway, analytics: Analytics) -> Router {
+    described().with_state(Shared { gateway, analytics }).into()
+}
+
+pub(crate) fn openapi() -> OpenApi {
+    described().into_openapi()
+}
+
+fn described() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(windows::list_windows))
+}

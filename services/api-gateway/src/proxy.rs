@@ -1,0 +1,192 @@
+//! Passing requests on: bodies as streams in both directions, identity as an internal token.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, BodyDataStream, Bytes};
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::response::Response;
+use futures_util::Stream;
+use reqwest::Url;
+use service_kit::auth::{Caller, TokenSigner};
+use service_kit::input::MAX_BODY_BYTES;
+use service_kit::{Kind, Problem, REQUEST_ID, RequestContext, TRACEPARENT};
+
+use crate::identity::{WRITE_KEY, WRITE_KEY_PARAMETER};
+
+/// Headers that are about one connection (RFC 9110, 7.6.1), or that the client or the gateway writes itself.
+const NOT_PASSED_ON: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::HOST,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+];
+/// Headers by which callers prove who they are: services have no use for them.
+const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static(WRITE_KEY)];
+
+/// A service behind the gateway.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    name: &'static str,
+    url: Url,
+    signer: TokenSigner,
+    client: reqwest::Client,
+}
+
+impl Target {
+    pub(crate) const fn new(name: &'static str, url: Url, signer: TokenSigner, client: reqwest::Client) -> Self {
+        Target { name, url, signer, client }
+    }
+
+    /// Passes a request on and its answer back.
+    pub(crate) async fn forward(
+        &self,
+        caller: &Caller,
+        context: &RequestContext,
+        request: Request,
+    ) -> Result<Response, Problem> {
+        let (parts, body) = request.into_parts();
+        check_length(&parts.headers)?;
+        let url = self.url_of(&parts)?;
+        let headers = self.headers(&parts.headers, caller, context)?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        let has_body = !matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
+        let send = |body: Option<reqwest::Body>| {
+            let request = self.client.request(parts.method.clone(), url.clone()).headers(headers.clone());
+            match body {
+                Some(body) => request.body(body),
+                None => request,
+            }
+            .send()
+        };
+        let result = if has_body {
+            let body = Limited { body: body.into_data_stream(), left: MAX_BODY_BYTES, is_over: Arc::clone(&is_over) };
+            send(Some(reqwest::Body::wrap_stream(body))).await
+        } else {
+            match send(None).await {
+                // A service that has just been replaced: what only reads can be sent again.
+                Err(error) if error.is_connect() => send(None).await,
+                result => result,
+            }
+        };
+        match result {
+            Ok(response) => Ok(answer(response)),
+            Err(_) if is_over.load(Ordering::Relaxed) => Err(too_large()),
+            Err(error) if error.is_timeout() && !error.is_connect() => {
+                tracing::warn!(service = self.name, %error, "no answer in time");
+                Err(Problem::new(Kind::Timeout, format!("{} took too long; try again in a moment", self.name)))
+            }
+            Err(error) => Err(Problem::unavailable(self.name, error)),
+        }
+    }
+
+    fn url_of(&self, parts: &Parts) -> Result<Url, Problem> {
+        // The path is put in as it came: nothing is decoded and encoded again on the way.
+        let query = parts.uri.query().map(without_write_key).filter(|query| !query.is_empty());
+        let base = self.url.as_str().trim_end_matches('/');
+        let text = match query {
+            Some(query) => format!("{base}{}?{query}", parts.uri.path()),
+            None => format!("{base}{}", parts.uri.path()),
+        };
+        Url::parse(&text).map_err(Problem::internal)
+    }
+
+    fn headers(&self, received: &HeaderMap, caller: &Caller, context: &RequestContext) -> Result<HeaderMap, Problem> {
+        let mut headers = received.clone();
+        let named = connection_headers(received);
+        for name in NOT_PASSED_ON.iter().chain(&CREDENTIALS).chain(&named) {
+            headers.remove(name);
+        }
+        let own = [
+            (header::AUTHORIZATION, self.signer.authorization(caller)?),
+            (HeaderName::from_static(REQUEST_ID), context.request_id.clone()),
+            (HeaderName::from_static(TRACEPARENT), context.trace.header()),
+        ];
+        for (name, value) in own {
+            headers.insert(name, HeaderValue::from_str(&value).map_err(Problem::internal)?);
+        }
+        Ok(headers)
+    }
+}
+
+/// Headers that `Connection` names are about the connection as well.
+fn connection_headers(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
+}
+
+/// The query as it came, without the write key.
+fn without_write_key(query: &str) -> String {
+    let is_key = |pair: &&str| pair.split('=').next() == Some(WRITE_KEY_PARAMETER);
+    query.split('&').filter(|pair| !is_key(pair)).collect::<Vec<_>>().join("&")
+}
+
+fn answer(response: reqwest::Response) -> Response {
+    let mut answer = Response::new(Body::empty());
+    *answer.status_mut() = response.status();
+    let mut headers = response.headers().clone();
+    let named = connection_headers(&headers);
+    for name in NOT_PASSED_ON.iter().chain(&named) {
+        headers.remove(name);
+    }
+    *answer.headers_mut() = headers;
+    *answer.body_mut() = Body::from_stream(response.bytes_stream());
+    answer
+}
+
+fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(too_large()) } else { Ok(()) }
+}
+
+fn too_large() -> Problem {
+    Problem::new(Kind::BodyTooLarge, format!("the body is longer than {MAX_BODY_BYTES} bytes; send it in parts"))
+}
+
+/// A body that fails when it is longer than bodies may be.
+struct Limited {
+    body: BodyDataStream,
+    left: usize,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Stream for Limited {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match Pin::new(&mut self.body).poll_next(context) {
+            Poll::Ready(Some(Ok(bytes))) => match self.left.checked_sub(bytes.len()) {
+                Some(left) => {
+                    self.left = left;
+                    Poll::Ready(Some(Ok(bytes)))
+                }
+                None => {
+                    self.is_over.store(true, Ordering::Relaxed);
+                    Poll::Ready(Some(Err(axum::Error::new("the body is too long"))))
+                }
+            },
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_write_key_is_taken_out_of_the_query_and_the_rest_stays_as_it_came() {
+        assert_eq!(without_write_key("write_key=secret"), "");
+        assert_eq!(without_write_key("a=%2F&write_key=secret&b=c+d"), "a=%2F&b=c+d");
+        assert_eq!(without_write_key("write_keys=1"), "write_keys=1");
+    }
+}

@@ -1,0 +1,47 @@
+//! What the platform is told.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// The whole of Footfall on this machine: PostgreSQL, a broker that speaks Kafka's protocol, DynamoDB, the dataflow job and every
+/// service, in one process.
+///
+/// A backend is replaced by a real one through its variable: DB_HOST (with DB_PORT, DB_NAME, DB_USER, DB_PASSWORD),
+/// KAFKA_BOOTSTRAP_SERVERS, AWS_ENDPOINT_URL_DYNAMODB. Every other variable of the services works here as well.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "footfall", version, max_term_width = 100)]
+pub struct Args {
+    /// The folder that keeps everything; without it a temporary one that is removed at the end
+    #[arg(long, env = "FOOTFALL_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+
+    /// The port of the gateway on 127.0.0.1; 0 takes free ones, also for the backends, which else are at 5433
+    /// (PostgreSQL), 8000 (DynamoDB) and 9092 (Kafka)
+    #[arg(long, env = "FOOTFALL_PORT", value_name = "PORT", default_value_t = 8080)]
+    pub port: u16,
+
+    /// The token of the session with the role admin; a random one, kept in the folder, when it is not set
+    #[arg(long, env = "FOOTFALL_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub admin_token: Option<String>,
+
+    /// The key with which pages may send events; a random one, kept in the folder, when it is not set
+    #[arg(long, env = "EVENTS_WRITE_KEYS", value_name = "KEY")]
+    pub write_key: Option<String>,
+
+    /// A PostgreSQL to use instead of one of its own
+    #[arg(long, env = "DB_HOST", value_name = "HOST")]
+    pub db_host: Option<String>,
+
+    /// A Kafka to use instead of the embedded broker
+    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "HOST:PORT,...")]
+    pub kafka_bootstrap_servers: Option<String>,
+
+    /// A DynamoDB to use instead of the embedded one
+    #[arg(long, env = "AWS_ENDPOINT_URL_DYNAMODB", value_name = "URL")]
+    pub dynamodb_endpoint_url: Option<String>,
+
+    /// Which log lines are written beside the checklist, such as `info`
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "warn,dynoxide=error")]
+    pub log: String,
+}

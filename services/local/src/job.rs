@@ -1,0 +1,76 @@
+//! The dataflow job, on a thread of its own.
+
+use std::thread;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use schemas::names::{ANALYTICS_TABLE, CONTROL_TABLE_SUFFIX, control};
+use service_kit::Error;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+use crate::backends::Backends;
+use crate::folder::Folder;
+
+/// Starts the job; the receiver is told how it ended.
+pub(crate) fn start(
+    args: &Args,
+    backends: &Backends,
+    folder: &Folder,
+    stop: CancellationToken,
+) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
+    let flags = flags(args, backends, folder);
+    let (sender, receiver) = oneshot::channel();
+    let run = move || {
+        let result = dataflow::cli::run_until(flags, async move { stop.cancelled().await });
+        let result = result.map_err(|error| Error::Failed(format!("the dataflow job ended: {error}")));
+        // Nobody waits for it any more when the platform fails to start.
+        drop(sender.send(result));
+    };
+    thread::Builder::new()
+        .name("dataflow".to_owned())
+        .spawn(run)
+        .map_err(|error| Error::Failed(format!("cannot start the dataflow job: {error}")))?;
+    Ok(receiver)
+}
+
+/// What the job last said of itself, where it ever did. It says something every second.
+pub(crate) async fn last_word(dynamodb: &Client) -> Option<AttributeValue> {
+    let table = std::env::var("DYNAMODB_TABLE").unwrap_or_else(|_| ANALYTICS_TABLE.to_owned());
+    let request = dynamodb.get_item().table_name(format!("{table}{CONTROL_TABLE_SUFFIX}"));
+    let request = request.key(control::KEY, AttributeValue::S(control::JOB.to_owned()));
+    // Until the job has made the table there is an error, and no word.
+    request.send().await.ok()?.item?.remove(control::PROCESSED_AT)
+}
+
+fn flags(args: &Args, backends: &Backends, folder: &Folder) -> Vec<String> {
+    let mut flags: Vec<String> = [
+        "--source",
+        "kafka",
+        "--sink",
+        "kafka,dynamodb",
+        "--create-topics",
+        "--create-table",
+        "--workers",
+        "1",
+        "--live-store-interval",
+        "2s",
+        "--kafka-bootstrap-servers",
+        &backends.kafka_servers,
+        "--dynamodb-endpoint-url",
+        &backends.dynamodb_url,
+    ]
+    .map(str::to_owned)
+    .into();
+    if args.port == 0 {
+        // Its metrics too, or a second platform does not start.
+        flags.extend(["--admin-addr", "127.0.0.1:0"].map(str::to_owned));
+    }
+    if backends.has_embedded_kafka() {
+        // It has no transactions, and its fetches are answered when there is news.
+        let resume = format!("file:{}", folder.join("resume").display());
+        flags.extend(["--delivery", "at-least-once", "--resume", &resume].map(str::to_owned));
+    }
+    flags
+}
