@@ -1,8 +1,8 @@
 //! The whole of Footfall in one process, for a laptop and for tests of everything together.
 //!
-//! [`backends`] come first: PostgreSQL, DynamoDB and Kafka, embedded unless a variable names a real one. On them run the
-//! [`services`] and the dataflow [`job`], each as in production, with its own settings and over real sockets. When all is there, a
-//! file tells [what clients need](environment). Everything that lasts is in one folder.
+//! `backends` come first: PostgreSQL, DynamoDB and Kafka, embedded unless a variable names a real one. On them run the
+//! `services` and the dataflow `job`, each as in production, with its own settings and over real sockets. When all is there, a
+//! file tells what clients need (`environment`). Everything that lasts is in one folder.
 
 mod args;
 mod backends;

@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -72,6 +73,15 @@ impl Footfall {
 
     fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
+    }
+
+    fn wait_until_said(&mut self, what: &str) {
+        let began = Instant::now();
+        while !self.said().contains(what) {
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < START_LIMIT, "not said: {what}\n{}", self.said());
+            std::thread::park_timeout(PAUSE);
+        }
     }
 
     /// A variable of `footfall.env`.
@@ -303,20 +313,31 @@ async fn database_variables(postgres: &Postgres) -> Vec<(&'static str, String)> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_it_at_once_and_its_server_with_it() {
+async fn a_signal_while_it_starts_ends_it_and_its_server() {
     let folder = folder();
     let mut footfall = Footfall::spawn(folder.path(), &["--port", "0"], &[]);
-    let began = Instant::now();
-    while !footfall.said().contains("✓ PostgreSQL ") {
-        assert!(began.elapsed() < START_LIMIT, "{}", footfall.said());
-        std::thread::park_timeout(PAUSE);
-    }
+    footfall.wait_until_said("✓ PostgreSQL ");
     let children = footfall.children();
-    // It stops while it starts, which is no failure, or is told once more before it has.
     footfall.signal("INT");
-    let _ = Command::new("kill").args(["-s", "INT", &footfall.process.id().to_string()]).status();
-    let status = footfall.wait(STOP_LIMIT);
-    assert!(status.success() || status.code() == Some(130), "{status}\n{}", footfall.said());
+    assert!(footfall.wait(STOP_LIMIT).success(), "{}", footfall.said());
+    assert!(!children.is_empty() && children.iter().all(|child| !runs(*child)), "{children:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_does_not_wait_for_requests_in_work_and_takes_the_server_along() {
+    let folder = folder();
+    let mut footfall = Footfall::start(folder.path(), &[]);
+    // A request whose body never ends.
+    let address = footfall.variable("FOOTFALL_URL").replace("http://", "");
+    let mut client = TcpStream::connect(address).unwrap();
+    let key = footfall.variable("EVENTS_WRITE_KEYS");
+    let head = format!("POST /events HTTP/1.1\r\nHost: x\r\nX-Write-Key: {key}\r\nContent-Type: application/json");
+    write!(client, "{head}\r\nContent-Length: 100\r\n\r\n{{").unwrap();
+    let children = footfall.children();
+    footfall.signal("TERM");
+    footfall.wait_until_said("stopping: ");
+    footfall.signal("TERM");
+    assert_eq!(footfall.wait(Duration::from_secs(5)).code(), Some(143), "{}", footfall.said());
     let began = Instant::now();
     while children.iter().any(|child| runs(*child)) {
         assert!(began.elapsed() < STOP_LIMIT, "{children:?}");
