@@ -9,7 +9,7 @@ use service_kit::session::{self, DynamoDbArgs, Sessions};
 use service_kit::{Error, Listeners};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
@@ -34,14 +34,23 @@ const EMBEDDED: [&str; 2] = [
 /// What runs.
 #[derive(Debug)]
 pub(crate) struct Services {
+    /// The gateway ends first: what it is answering still needs the others.
+    stop_gateway: CancellationToken,
     stop: CancellationToken,
+    gateway: JoinSet<Result<(), Error>>,
     tasks: JoinSet<Result<(), Error>>,
     job: Option<oneshot::Receiver<Result<(), Error>>>,
 }
 
 impl Services {
     pub(crate) fn new() -> Self {
-        Services { stop: CancellationToken::new(), tasks: JoinSet::new(), job: None }
+        Services {
+            stop_gateway: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            gateway: JoinSet::new(),
+            tasks: JoinSet::new(),
+            job: None,
+        }
     }
 
     /// Starts everything; returns where the gateway is.
@@ -122,7 +131,7 @@ impl Services {
         ];
         let (listeners, url) = listen(args.port).await?;
         let args: api_gateway::Args = settings(api_gateway::NAME, &flags)?;
-        self.tasks.spawn(api_gateway::run(args, listeners, self.stop.clone()));
+        self.gateway.spawn(api_gateway::run(args, listeners, self.stop_gateway.clone()));
         Ok(url)
     }
 
@@ -141,7 +150,7 @@ impl Services {
         };
         tokio::select! {
             () = ready => Ok(()),
-            ended = next_end(&mut self.tasks, &mut self.job) => Err(early(ended)),
+            ended = self.next_end() => Err(early(ended)),
             () = tokio::time::sleep(START_LIMIT) => Err(Error::Failed(format!(
                 "{part} is not ready after {} s; start again with RUST_LOG=info to see what it waits for",
                 START_LIMIT.as_secs()
@@ -153,16 +162,38 @@ impl Services {
     pub(crate) async fn run_until(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         tokio::select! {
             () = stop.cancelled() => Ok(()),
-            ended = next_end(&mut self.tasks, &mut self.job) => Err(early(ended)),
+            ended = self.next_end() => Err(early(ended)),
+        }
+    }
+
+    /// The first part that ends.
+    async fn next_end(&mut self) -> Result<(), Error> {
+        let of_job = async {
+            match &mut self.job {
+                Some(job) => job.await.unwrap_or_else(|_| Err(job_panicked())),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(ended) = self.gateway.join_next() => outcome(ended),
+            Some(ended) = self.tasks.join_next() => outcome(ended),
+            ended = of_job => {
+                self.job = None;
+                ended
+            }
         }
     }
 
     /// Stops everything and waits until requests in work have ended and the job has committed.
     pub(crate) async fn stop(&mut self) -> Result<(), Error> {
-        self.stop.cancel();
         let mut result = Ok(());
+        self.stop_gateway.cancel();
+        while let Some(ended) = self.gateway.join_next().await {
+            result = result.and(outcome(ended));
+        }
+        self.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
-            result = result.and(ended.unwrap_or_else(|panic| Err(Error::Failed(format!("a service ended: {panic}")))));
+            result = result.and(outcome(ended));
         }
         if let Some(job) = self.job.take() {
             result = result.and(job.await.unwrap_or_else(|_| Err(job_panicked())));
@@ -171,30 +202,8 @@ impl Services {
     }
 }
 
-/// The first part that ends.
-async fn next_end(
-    tasks: &mut JoinSet<Result<(), Error>>,
-    job: &mut Option<oneshot::Receiver<Result<(), Error>>>,
-) -> Result<(), Error> {
-    let of_job = async {
-        match job {
-            Some(job) => job.await.unwrap_or_else(|_| Err(job_panicked())),
-            None => std::future::pending().await,
-        }
-    };
-    let of_task = async {
-        match tasks.join_next().await {
-            Some(ended) => ended.unwrap_or_else(|panic| Err(Error::Failed(format!("a service ended: {panic}")))),
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        ended = of_job => {
-            *job = None;
-            ended
-        }
-        ended = of_task => ended,
-    }
+fn outcome(ended: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
+    ended.unwrap_or_else(|panic| Err(Error::Failed(format!("a service ended: {panic}"))))
 }
 
 fn early(ended: Result<(), Error>) -> Error {
