@@ -50,7 +50,6 @@ struct Activity {
 /// [`Error::Usage`] where settings are missing or contradict each other, before anything connects; [`Error::Failed`]
 /// where it cannot serve.
 pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> Result<(), Error> {
-    let usage = |error: kafka_client::Error| Error::Usage(error.to_string());
     let topic = args.topic().map_err(usage)?;
     let verifier = TokenVerifier::new(NAME, &args.internal_token);
     let mut service = Service::new(NAME, env!("CARGO_PKG_VERSION"), &args.service).with_verifier(verifier);
@@ -61,6 +60,12 @@ pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> R
     tokio::spawn(topic::wait_for(inspector, topic.to_owned(), gate, stop.clone()));
     let routes = router().with_state(Arc::new(Activity { publisher, metrics })).into();
     service.serve(listeners, routes, stop).await
+}
+
+// Errors are mapped by value.
+#[allow(clippy::needless_pass_by_value)]
+fn usage(error: kafka_client::Error) -> Error {
+    Error::Usage(error.to_string())
 }
 
 /// The service's part of the API's description.

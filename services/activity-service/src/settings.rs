@@ -2,7 +2,10 @@
 
 use clap::Parser;
 use kafka_client::{KafkaArgs, check_name, raw_events};
+use service_kit::Error;
 use service_kit::config::{InternalTokenArgs, ServiceArgs};
+
+use crate::usage;
 
 /// Takes events over HTTP and publishes them to Kafka.
 #[derive(Clone, Debug, Parser)]
@@ -36,6 +39,15 @@ pub struct Args {
 }
 
 impl Args {
+    /// Whether the settings go together, without connecting to anything.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where they do not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.topic().map_err(usage)?;
+        self.kafka.producer_config(crate::NAME).map(drop).map_err(usage)
+    }
+
     /// The topic that events are published to.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The single public entry: finds out who calls, limits how often, and passes requests on.
 //!
-//! Whatever a client may call stands in one [table](routes::ROUTES), with the service that answers it and who may call.
-//! What the gateway answers by itself are the results of the dataflow job ([`analytics`]) and the API's description.
+//! Whatever a client may call stands in one table (`routes.rs`), with the service that answers it and who may call.
+//! What the gateway answers by itself are the results of the dataflow job (`analytics/`) and the API's description.
 
 mod analytics;
 mod browsers;

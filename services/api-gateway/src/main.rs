@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_kit::main(|args: &api_gateway::Args| &args.service, api_gateway::run)
+    service_kit::main(|args: &api_gateway::Args| &args.service, api_gateway::Args::check, api_gateway::run)
 }

@@ -10,6 +10,9 @@ use service_kit::Error;
 use service_kit::config::{Secret, ServiceArgs, duration};
 use service_kit::session::DynamoDbArgs;
 
+use crate::analytics::Recent;
+use crate::browsers;
+
 /// The public entry of Footfall: verifies who calls, routes requests to the services and answers live counts.
 #[derive(Clone, Debug, Parser)]
 #[command(name = crate::NAME, version, about)]
@@ -69,6 +72,18 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "see above")]
     pub kafka: KafkaArgs,
+}
+
+impl Args {
+    /// Whether the settings go together, without connecting to anything.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where they do not.
+    pub fn check(&self) -> Result<(), Error> {
+        self.identity.jwt()?;
+        drop(browsers::layers(&self.identity.cors_allowed_origins)?);
+        Recent::check(&self.kafka)
+    }
 }
 
 /// How callers prove who they are.

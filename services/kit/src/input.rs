@@ -1,6 +1,6 @@
 //! What requests carry: bodies and query parameters, read with every fault told at once.
 //!
-//! A field is read by a [rule](rule), which judges one JSON value; parameters are texts and are judged by theirs.
+//! A field is read by a [`rule`], which judges one JSON value; parameters are texts and are judged by theirs.
 //!
 //! ```
 //! use service_kit::input::{Fields, rule};

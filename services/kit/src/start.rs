@@ -36,9 +36,11 @@ impl Error {
 
 /// Runs a service as a program: settings, logs, addresses, then `run` until a signal stops it.
 ///
-/// `service_args` says where in the service's settings the common ones are.
+/// `service_args` says where in the service's settings the common ones are, `check` whether its own go together: that is
+/// found out before anything is bound or connected to.
 pub fn main<A, F>(
     service_args: fn(&A) -> &ServiceArgs,
+    check: fn(&A) -> Result<(), Error>,
     run: impl FnOnce(A, Listeners, CancellationToken) -> F,
 ) -> ExitCode
 where
@@ -54,7 +56,7 @@ where
             return ExitCode::from(code);
         }
     };
-    match start(args, service_args, run) {
+    match check(&args).and_then(|()| start(args, service_args, run)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             drop(writeln!(std::io::stderr(), "error: {error}"));

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    service_kit::main(|args: &product_catalog::Args| &args.service, product_catalog::run)
+    service_kit::main(|args: &product_catalog::Args| &args.service, |_| Ok(()), product_catalog::run)
 }

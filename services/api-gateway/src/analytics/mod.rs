@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 
 use self::freshness::JobStatus;
 use self::history::History;
-use self::recent::Recent;
+pub(crate) use self::recent::Recent;
 use crate::gateway::Gateway;
 use crate::settings::Args;
 

@@ -75,6 +75,11 @@ const fn rank(row: &TopicRow) -> (bool, u64, u64) {
 }
 
 impl Recent {
+    /// Whether the settings go together.
+    pub(crate) fn check(args: &KafkaArgs) -> Result<(), Error> {
+        args.consumer_config(NAME, QUEUED_BYTES).map(drop).map_err(usage)
+    }
+
     /// Begins to read in the background. While Kafka does not answer, counts come from the table alone.
     pub(super) fn start(
         args: &KafkaArgs,
@@ -82,7 +87,7 @@ impl Recent {
         registry: &mut Registry,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, Error> {
-        args.consumer_config(NAME, QUEUED_BYTES).map_err(usage)?;
+        Self::check(args)?;
         let recent = Arc::new(Recent::default());
         let Metrics { rows, unreadable, connected } = &recent.metrics;
         registry.register("analytics_rows_read", "Rows read from the results topic", rows.clone());

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Writes the document anew where this variable is set.
-const UPDATE: &str = "FOOTFALL_UPDATE_OPENAPI";
+const UPDATE: &str = "UPDATE_GOLDEN";
 
 fn merged() -> Value {
     let parts = [product_catalog::openapi(), activity_service::openapi(), api_gateway::document()];
