@@ -66,6 +66,8 @@ impl Log {
     /// error that idempotent producers do not get over. The first one has committed then, and the others try again: all
     /// come through, and all wait for the file at the same time.
     async fn append(&self, transaction: Option<&str>, partition: &Topition, batch: Batch) -> Result<i64> {
+        // It is never closed.
+        let _permit = self.writers.acquire().await.map_err(|_| Error::Api(ErrorCode::KafkaStorageError))?;
         loop {
             match self.engine.produce(transaction, partition, batch.clone()).await {
                 Err(Error::Slate(error)) if matches!(error.kind(), ErrorKind::Transaction) => {
