@@ -1,4 +1,4 @@
-//! What requests meet first: those that writers and readers rest on are answered here, others that write take turns.
+//! What requests meet first: those that readers rest on are answered here, and those that write take turns.
 
 use std::sync::Arc;
 
@@ -12,23 +12,27 @@ use tansu_sans_io::{
 };
 use tansu_service::FrameRouteService;
 use tansu_storage::slate::Engine;
-use tokio::sync::RwLock;
+use tokio::sync::Mutex;
 
 use super::log::Log;
 
-/// Requests that change what topics, producers and offsets are, beside those that write records.
-const WRITES: [i16; 6] = [
+/// Requests that change what records, topics, producers and offsets are.
+const WRITES: [i16; 7] = [
     CreateTopicsRequest::KEY,
     DeleteRecordsRequest::KEY,
     DeleteTopicsRequest::KEY,
     IncrementalAlterConfigsRequest::KEY,
     InitProducerIdRequest::KEY,
     OffsetCommitRequest::KEY,
+    ProduceRequest::KEY,
 ];
 
-/// Held by whoever writes: shared by those that write records, which try again where they meet, and by any other alone,
-/// because the engine's transactions refuse one another where they overlap.
-pub(super) type Turn = Arc<RwLock<()>>;
+/// Held by whoever writes, until it is in a file.
+///
+/// The engine's transactions overwrite one another where they overlap. It takes the number of the last commit, and only then
+/// notes that a transaction has begun (`Db::begin` of slatedb 0.10): what is committed in between is neither seen by it
+/// nor held against it. Records and the sequence numbers of producers were lost that way.
+pub(super) type Turn = Arc<Mutex<()>>;
 
 /// The broker's requests.
 #[derive(Clone, Debug)]
@@ -61,15 +65,13 @@ impl Service<(), Frame> for Front {
         match request.api_key()? {
             FetchRequest::KEY => Ok(answer(self.log.fetch(&request.body.try_into()?).await?.into())),
             ListOffsetsRequest::KEY => Ok(answer(self.log.list_offsets(&request.body.try_into()?).await?.into())),
-            ProduceRequest::KEY => {
-                let _turn = self.turn.read().await;
-                let response = self.log.produce(request.body.try_into()?).await;
-                self.log.has_grown();
-                Ok(answer(response.into()))
-            }
             key if WRITES.contains(&key) => {
-                let _turn = self.turn.write().await;
-                self.route.serve(context, request).await
+                let _turn = self.turn.lock().await;
+                let answer = self.route.serve(context, request).await;
+                if key == ProduceRequest::KEY {
+                    self.log.has_grown();
+                }
+                answer
             }
             _ => self.route.serve(context, request).await,
         }

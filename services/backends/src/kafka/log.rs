@@ -4,24 +4,18 @@ use tansu_sans_io::IsolationLevel;
 use tansu_sans_io::record::deflated::Batch;
 use tansu_storage::slate::Engine;
 use tansu_storage::{OffsetStage, Result, Storage as _, Topition};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// The engine, and news that there is more in it.
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) engine: Engine,
-    /// Who may write a batch at this moment: first come, first served.
-    pub(super) writers: Semaphore,
     grown: watch::Sender<()>,
 }
 
-/// How many batches are written at the same time. The engine's transactions refuse one another where they overlap, and
-/// idempotent producers that were tried again then met sequence numbers out of order now and then.
-const WRITERS: usize = 1;
-
 impl Log {
     pub(super) fn new(engine: Engine) -> Self {
-        Log { engine, writers: Semaphore::new(WRITERS), grown: watch::Sender::new(()) }
+        Log { engine, grown: watch::Sender::new(()) }
     }
 
     /// Tells those who wait that there may be more records.

@@ -40,7 +40,7 @@ async fn once(store: &Db, log: &Log, turn: &Turn) -> Result<(), Failure> {
     for topic in metadata.topics() {
         let Some(id) = topic.topic_id else { continue };
         for partition in topic.partitions.iter().flatten() {
-            let _turn = turn.write().await;
+            let _turn = turn.lock().await;
             thin_out(store, Uuid::from_bytes(id), partition.partition_index).await?;
         }
     }

@@ -6,7 +6,7 @@
 //! * a fetch that begins inside a batch gets that batch, and a fetch that finds nothing waits for news instead of the
 //!   clock (`fetch`);
 //! * the first offset is the first one, and a time is found by what batches hold (`offsets`);
-//! * producers that write at once all come through (`produce`, `front`): the engine's transactions refuse one another.
+//! * requests that write take turns (`front`): the engine's transactions overwrite one another where they overlap.
 //!
 //! # What it cannot do
 //! There are no transactions: an end of one is refused, and the text beside a committed offset is not kept. So what
@@ -18,7 +18,6 @@ mod front;
 mod log;
 mod maintenance;
 mod offsets;
-mod produce;
 mod store;
 
 use std::fmt;
