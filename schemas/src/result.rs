@@ -31,6 +31,14 @@ pub struct TopicRow {
     pub is_final: bool,
 }
 
+impl TopicRow {
+    /// What readers compare: of two rows for the same product and window, the one with the greater rank is the newer.
+    #[must_use]
+    pub const fn rank(&self) -> (bool, u64, u64) {
+        (self.is_final, self.row.revision, self.row.unique_user_count)
+    }
+}
+
 /// The fields on the wire, in their written order.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,7 +9,7 @@ fn the_readme_names_the_test_command_where_ci_looks_for_it() {
 }
 
 #[test]
-fn the_readme_names_the_command_that_starts_the_demonstration() {
+fn the_readme_names_the_command_that_starts_the_platform() {
     assert!(page("README.md").text.contains("```sh\ncargo run --release\n```\n"));
 }
 

@@ -13,7 +13,7 @@ use axum::response::Response;
 use futures_util::Stream;
 use reqwest::Url;
 use service_kit::auth::{Caller, TokenSigner};
-use service_kit::input::MAX_BODY_BYTES;
+use service_kit::input::{MAX_BODY_BYTES, body_too_large, check_content_length};
 use service_kit::{Kind, Problem, REQUEST_ID, RequestContext, TRACEPARENT};
 
 use crate::identity::{WRITE_KEY, WRITE_KEY_PARAMETER};
@@ -55,7 +55,7 @@ impl Target {
         request: Request,
     ) -> Result<Response, Problem> {
         let (parts, body) = request.into_parts();
-        check_length(&parts.headers)?;
+        check_content_length(&parts.headers)?;
         let url = self.url_of(&parts)?;
         let headers = self.headers(&parts.headers, caller, context)?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -80,7 +80,7 @@ impl Target {
         };
         match result {
             Ok(response) => Ok(answer(response)),
-            Err(_) if is_over.load(Ordering::Relaxed) => Err(too_large()),
+            Err(_) if is_over.load(Ordering::Relaxed) => Err(body_too_large()),
             Err(error) if error.is_timeout() && !error.is_connect() => {
                 tracing::warn!(service = self.name, %error, "no answer in time");
                 Err(Problem::new(Kind::Timeout, format!("{} took too long; try again in a moment", self.name)))
@@ -141,15 +141,6 @@ fn answer(response: reqwest::Response) -> Response {
     *answer.headers_mut() = headers;
     *answer.body_mut() = Body::from_stream(response.bytes_stream());
     answer
-}
-
-fn check_length(headers: &HeaderMap) -> Result<(), Problem> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(too_large()) } else { Ok(()) }
-}
-
-fn too_large() -> Problem {
-    Problem::new(Kind::BodyTooLarge, format!("the body is longer than {MAX_BODY_BYTES} bytes; send it in parts"))
 }
 
 /// A body that fails when it is longer than bodies may be.

@@ -13,6 +13,8 @@
 //! # Ok::<(), service_kit::Problem>(())
 //! ```
 
+pub mod rule;
+
 use std::fmt;
 
 use axum::body::Bytes;
@@ -37,11 +39,7 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let length =
-            request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if length.is_some_and(|length: u64| length > MAX_BODY_BYTES as u64) {
-            return Err(too_large());
-        }
+        check_content_length(request.headers())?;
         check_is_json(request.headers())?;
         let mut request = request;
         axum::extract::DefaultBodyLimit::max(MAX_BODY_BYTES).apply(&mut request);
@@ -52,13 +50,24 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
-fn too_large() -> Problem {
+/// Judges a body by the length that it is told to have.
+///
+/// # Errors
+/// [`body_too_large`].
+pub fn check_content_length(headers: &HeaderMap) -> Result<(), Problem> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) { Err(body_too_large()) } else { Ok(()) }
+}
+
+/// 413: the body is longer than [`MAX_BODY_BYTES`].
+#[must_use]
+pub fn body_too_large() -> Problem {
     Problem::new(Kind::BodyTooLarge, format!("the body is longer than {MAX_BODY_BYTES} bytes; send it in parts"))
 }
 
 fn unreadable(rejection: &BytesRejection) -> Problem {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return too_large();
+        return body_too_large();
     }
     Problem::new(Kind::MalformedRequest, "the body did not arrive whole; send it again")
 }
@@ -237,106 +246,6 @@ impl<'de> serde::Deserialize<'de> for Members<'de> {
         }
 
         deserializer.deserialize_map(Collect)
-    }
-}
-
-/// What values must be like.
-pub mod rule {
-    use std::borrow::Cow;
-    use std::ops::RangeInclusive;
-
-    use schemas::Money;
-
-    use super::{FieldCode, RawValue, Refusal};
-    use crate::Id;
-
-    /// A string of so many characters, without NUL, which PostgreSQL cannot store.
-    pub fn text(length: RangeInclusive<usize>) -> impl FnOnce(&RawValue) -> Result<String, Refusal> {
-        move |value| {
-            let text = string(value)?;
-            check_length(&text, &length)?;
-            Ok(text.into_owned())
-        }
-    }
-
-    /// An integer, written without a fraction.
-    pub fn integer(range: RangeInclusive<i64>) -> impl FnOnce(&RawValue) -> Result<i64, Refusal> {
-        move |value| {
-            let json = value.get();
-            if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
-                return Err(Refusal::new(FieldCode::WrongType, "must be an integer"));
-            }
-            if json.contains(['.', 'e', 'E']) {
-                return Err(Refusal::new(FieldCode::InvalidFormat, format!("is {json}; it must be a whole number")));
-            }
-            let (least, most) = (*range.start(), *range.end());
-            let must = format!("is {json}; it must be from {least} to {most}");
-            match json.parse::<i64>() {
-                Ok(number) if number < least => Err(Refusal::new(FieldCode::BelowMinimum, must)),
-                Ok(number) if number <= most => Ok(number),
-                Err(_) if json.starts_with('-') => Err(Refusal::new(FieldCode::BelowMinimum, must)),
-                _ => Err(Refusal::new(FieldCode::AboveMaximum, must)),
-            }
-        }
-    }
-
-    /// An amount of money from 0 up in a currency of so many digits: a string, or a number read from its literal.
-    pub fn money(digits: u8) -> impl FnOnce(&RawValue) -> Result<Money, Refusal> {
-        move |value| {
-            let text = match value.get().as_bytes().first() {
-                Some(b'"') => string(value)?,
-                Some(b'-' | b'0'..=b'9') => Cow::Borrowed(value.get()),
-                _ => return Err(Refusal::new(FieldCode::WrongType, "must be an amount such as \"19.99\"")),
-            };
-            let amount: Money = text.parse().map_err(|_| {
-                Refusal::new(FieldCode::InvalidFormat, format!("is {text:?}; it must be an amount such as \"19.99\""))
-            })?;
-            let amount = amount.with_digits(digits).ok_or_else(|| {
-                let detail = format!("is {text:?}; the currency has {digits} decimal digits and amounts below 10^16");
-                Refusal::new(FieldCode::TooManyDigits, detail)
-            })?;
-            if amount.minor_units() < 0 {
-                return Err(Refusal::new(FieldCode::BelowMinimum, format!("is {text:?}; it must not be below 0")));
-            }
-            Ok(amount)
-        }
-    }
-
-    /// The id of something: a string of digits, or the integer.
-    pub fn id(value: &RawValue) -> Result<Id, Refusal> {
-        let text = if value.get().starts_with('"') { string(value)? } else { Cow::Borrowed(value.get()) };
-        text.parse().map_err(|what| Refusal::new(FieldCode::InvalidFormat, format!("is {text:?}: {what}")))
-    }
-
-    fn string(value: &RawValue) -> Result<Cow<'_, str>, Refusal> {
-        if !value.get().starts_with('"') {
-            return Err(Refusal::new(FieldCode::WrongType, "must be a string"));
-        }
-        let text: Text<'_> = serde_json::from_str(value.get()).map_err(|_| {
-            Refusal::new(FieldCode::InvalidFormat, "has half a surrogate pair, which is no character; send whole ones")
-        })?;
-        if text.0.contains('\0') {
-            return Err(Refusal::new(FieldCode::InvalidFormat, "has a NUL character; leave it out"));
-        }
-        Ok(text.0)
-    }
-
-    /// Borrows where nothing is escaped.
-    #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    /// Refuses a text of fewer or more characters.
-    ///
-    /// # Errors
-    /// How many it has, and may have.
-    pub fn check_length(text: &str, length: &RangeInclusive<usize>) -> Result<(), Refusal> {
-        let (count, least, most) = (text.chars().count(), *length.start(), *length.end());
-        let code = match count {
-            _ if count < least => FieldCode::TooShort,
-            _ if count > most => FieldCode::TooLong,
-            _ => return Ok(()),
-        };
-        Err(Refusal::new(code, format!("has {count} characters; it must have {least} to {most}")))
     }
 }
 

@@ -85,17 +85,13 @@ impl Services {
     }
 
     async fn start_catalog(&mut self, secrets: &Secrets, backends: &Backends) -> Result<String, Error> {
-        let database = backends.database();
+        // A flag has the name of its variable.
+        let flag = |variable: &str| format!("--{}", variable.to_ascii_lowercase().replace('_', "-"));
+        let database: Vec<_> =
+            backends.database().into_iter().map(|(variable, value)| (flag(variable), value)).collect();
         let mut flags =
             vec![("--internal-token-secret", secrets.catalog.as_str()), ("--idempotency-secret", &secrets.idempotency)];
-        let flag = |variable: &str| match variable {
-            "DB_HOST" => "--db-host",
-            "DB_PORT" => "--db-port",
-            "DB_NAME" => "--db-name",
-            "DB_USER" => "--db-user",
-            _ => "--db-password",
-        };
-        flags.extend(database.iter().map(|(variable, value)| (flag(variable), value.as_str())));
+        flags.extend(database.iter().map(|(flag, value)| (flag.as_str(), value.as_str())));
         let (listeners, url) = listen(0).await?;
         let args: product_catalog::Args = settings(product_catalog::NAME, &flags)?;
         self.tasks.spawn(product_catalog::run(args, listeners, self.stop.clone()));

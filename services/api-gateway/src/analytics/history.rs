@@ -8,8 +8,6 @@ use schemas::names::attribute;
 use schemas::{ResultRow, TopicRow, Window};
 use service_kit::{Problem, causes};
 
-use super::row::WindowCount;
-
 /// The name of the store in problems.
 pub(super) const NAME: &str = "the store of counts";
 
@@ -32,7 +30,7 @@ impl History {
         first: Window,
         last: Window,
         limit: usize,
-    ) -> Result<Vec<WindowCount>, Problem> {
+    ) -> Result<Vec<TopicRow>, Problem> {
         let (mut rows, mut start) = (Vec::new(), None);
         loop {
             let wanted = i32::try_from(limit - rows.len()).map_err(Problem::internal)?;
@@ -56,7 +54,7 @@ impl History {
                 let row = row(item).ok_or_else(|| {
                     Problem::internal(format_args!("the table {} holds an item that is no count", self.table))
                 })?;
-                rows.push(row.into());
+                rows.push(row);
             }
             start = page.last_evaluated_key;
             if start.is_none() || rows.len() >= limit {

@@ -18,7 +18,6 @@ use schemas::{EventTime, TopicRow, Window};
 use service_kit::Error;
 use tokio_util::sync::CancellationToken;
 
-use super::row::WindowCount;
 use crate::NAME;
 
 /// How many minutes are remembered: half an hour and the running one.
@@ -63,15 +62,11 @@ impl Rows {
         self.by_window = self.by_window.split_off(&oldest);
         let products = self.by_window.entry(row.row.window).or_default();
         match products.get_mut(&row.row.product_id) {
-            Some(present) if rank(present) >= rank(&row) => {}
+            Some(present) if present.rank() >= row.rank() => {}
             Some(present) => *present = row,
             None => drop(products.insert(row.row.product_id.clone(), row)),
         }
     }
-}
-
-const fn rank(row: &TopicRow) -> (bool, u64, u64) {
-    (row.is_final, row.row.revision, row.row.unique_user_count)
 }
 
 impl Recent {
@@ -106,10 +101,10 @@ impl Recent {
     }
 
     /// A product's rows from `first` to `last`.
-    pub(super) fn rows(&self, product_id: &str, first: Window, last: Window) -> Vec<WindowCount> {
+    pub(super) fn rows(&self, product_id: &str, first: Window, last: Window) -> Vec<TopicRow> {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
         let windows = rows.by_window.range(first..=last);
-        windows.filter_map(|(_, products)| products.get(product_id)).cloned().map(WindowCount::from).collect()
+        windows.filter_map(|(_, products)| products.get(product_id)).cloned().collect()
     }
 
     fn read_until(&self, args: &KafkaArgs, topic: &str, stop: &CancellationToken) {

@@ -1,6 +1,6 @@
 //! A count, from whichever source it comes.
 
-use schemas::{ResultRow, TopicRow, Window};
+use schemas::{ResultRow, TopicRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,20 +23,9 @@ pub(crate) struct WindowCount {
     revision: u64,
     /// Whether the minute is over; the count of a running minute still grows.
     r#final: bool,
-    #[serde(skip)]
-    window: Window,
 }
 
 impl WindowCount {
-    pub(super) const fn window(&self) -> Window {
-        self.window
-    }
-
-    /// Of two rows for the same product and minute, the greater one is the newer.
-    fn rank(&self) -> (bool, u64, u64) {
-        (self.r#final, self.revision, self.unique_user_count)
-    }
-
     /// The columns of a CSV file, as [`COLUMNS`] names them.
     pub(super) fn columns(&self) -> [String; 6] {
         [
@@ -64,26 +53,27 @@ impl From<TopicRow> for WindowCount {
             unique_user_count,
             revision,
             r#final: is_final,
-            window,
         }
     }
 }
 
 /// Of rows of one product from several sources, the newest of each minute, the last minute first.
-pub(super) fn newest_first(mut rows: Vec<WindowCount>) -> Vec<WindowCount> {
-    rows.sort_by_key(|row| std::cmp::Reverse((row.window, row.rank())));
-    rows.dedup_by_key(|row| row.window);
+pub(super) fn newest_first(mut rows: Vec<TopicRow>) -> Vec<TopicRow> {
+    rows.sort_by_key(|row| std::cmp::Reverse((row.row.window, row.rank())));
+    rows.dedup_by_key(|row| row.row.window);
     rows
 }
 
 #[cfg(test)]
 mod tests {
+    use schemas::Window;
+
     use super::*;
 
-    fn count(minute: u32, is_final: bool, revision: u64, unique_user_count: u64) -> WindowCount {
+    fn count(minute: u32, is_final: bool, revision: u64, unique_user_count: u64) -> TopicRow {
         let window = Window::from_ordinal(minute);
         let row = ResultRow { product_id: "42".to_owned(), window, unique_user_count, revision };
-        TopicRow { row, is_final }.into()
+        TopicRow { row, is_final }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
-use schemas::{EventTime, FieldCode, MAX_ID_BYTES, Window};
+use schemas::{EventTime, FieldCode, MAX_ID_BYTES, TopicRow, Window};
 use serde::{Deserialize, Serialize};
 use service_kit::Problem;
 use service_kit::input::{Parameters, Refusal};
@@ -76,7 +76,8 @@ pub(super) async fn list_windows(
         return Err(Problem::not_found(format!("no product has an id of more than {MAX_ID_BYTES} bytes")));
     }
     let rows = shared.rows(&product_id, &request).await?;
-    let (items, next_cursor) = request.cut(path, rows, |row| row.window().ordinal())?;
+    let (items, next_cursor) = request.cut(path, rows, |last| last.row.window.ordinal())?;
+    let items: Vec<_> = items.into_iter().map(WindowCount::from).collect();
     let link = next_cursor.as_ref().map(|cursor| next_link(path, request.limit, cursor)).transpose()?;
     let mut response = if wants_csv(&parts.headers) {
         csv::answer(&items)?
@@ -91,7 +92,7 @@ pub(super) async fn list_windows(
 }
 
 impl Shared {
-    async fn rows(&self, product_id: &str, request: &WindowsRequest) -> Result<Vec<WindowCount>, Problem> {
+    async fn rows(&self, product_id: &str, request: &WindowsRequest) -> Result<Vec<TopicRow>, Problem> {
         // Behind the last minute that is wanted: the request's own end, or the last minute of the page before.
         let end = request.after.or(request.filters.end).unwrap_or(u32::MAX);
         let first = Window::from_ordinal(request.filters.first.unwrap_or(0));
