@@ -1,9 +1,11 @@
 //! A real Kafka in a folder of its own, which can be stopped, killed and started again.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -18,6 +20,8 @@ use crate::{Trouble, processes};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../kafka/kafka");
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The script's exit code for a missing program.
+const UNAVAILABLE: i32 = 69;
 
 /// The broker. It ends with this process, however that ends: its script watches the process.
 pub struct Broker {
@@ -146,6 +150,31 @@ impl Broker {
         }
         Ok(producer.flush(PATIENCE)?)
     }
+}
+
+/// Whether tests have a Kafka: the jars are there, or have been fetched. Where Java or Maven is missing, that is said once and the
+/// tests are to be left out.
+///
+/// # Errors
+/// Where the jars cannot be fetched, or are missing although `FOOTFALL_REQUIRE_KAFKA` says that they may not be.
+pub fn is_available() -> Result<bool, Trouble> {
+    static ASKED: OnceLock<Result<bool, String>> = OnceLock::new();
+    let ask = || {
+        let fetched = Command::new(SCRIPT).arg("fetch").stdin(Stdio::null()).output();
+        let fetched = fetched.map_err(|error| format!("cannot run {SCRIPT}: {error}"))?;
+        let said = String::from_utf8_lossy(&fetched.stderr).trim().to_owned();
+        let required = std::env::var("FOOTFALL_REQUIRE_KAFKA").is_ok_and(|value| !matches!(value.as_str(), "" | "0"));
+        match fetched.status.code() {
+            Some(0) => Ok(true),
+            Some(UNAVAILABLE) if !required => {
+                // Past the test harness, which keeps the output of passing tests to itself.
+                drop(writeln!(io::stderr(), "left out: the tests on real Kafka ({said})"));
+                Ok(false)
+            }
+            _ => Err(format!("no Kafka for the tests: {said}")),
+        }
+    };
+    Ok(ASKED.get_or_init(ask).clone()?)
 }
 
 fn options() -> AdminOptions {

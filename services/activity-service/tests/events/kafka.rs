@@ -1,18 +1,12 @@
 //! The broker of these tests.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::io::{self, Write as _};
-use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use kit::broker::Broker;
+use kit::broker::{self, Broker};
 use kit::topic::{Reader, Record};
 use tokio::runtime::Runtime;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../loadtest/kafka/kafka");
-/// The script's exit code for a missing program.
-const UNAVAILABLE: i32 = 69;
 /// Of every topic here.
 const PARTITIONS: u32 = 3;
 
@@ -30,7 +24,7 @@ pub(crate) fn shared() -> Option<&'static Kafka> {
 
 /// A broker of one test's own, which may stop it.
 pub(crate) fn own() -> Option<Kafka> {
-    if !is_available() {
+    if !broker::is_available().unwrap() {
         return None;
     }
     let runtime = Runtime::new().unwrap();
@@ -38,22 +32,6 @@ pub(crate) fn own() -> Option<Kafka> {
     let folder = tempfile::Builder::new().prefix("footfall-kafka.").tempdir().unwrap().keep();
     let broker = Broker::start(folder, &[], runtime.handle().clone()).unwrap();
     Some(Kafka { broker, _runtime: runtime })
-}
-
-fn is_available() -> bool {
-    static AVAILABLE: OnceLock<bool> = OnceLock::new();
-    *AVAILABLE.get_or_init(|| {
-        let fetched = Command::new(SCRIPT).arg("fetch").stdin(Stdio::null()).output().unwrap();
-        let said = String::from_utf8_lossy(&fetched.stderr);
-        let required = env::var("FOOTFALL_REQUIRE_KAFKA").is_ok_and(|value| !matches!(value.as_str(), "" | "0"));
-        let may_be_left_out = fetched.status.code() == Some(UNAVAILABLE) && !required;
-        assert!(fetched.status.success() || may_be_left_out, "no Kafka for the tests: {said}");
-        if may_be_left_out {
-            // Past the test harness, which keeps the output of passing tests to itself.
-            drop(writeln!(io::stderr(), "left out: the tests on real Kafka ({})", said.trim()));
-        }
-        fetched.status.success()
-    })
 }
 
 impl Kafka {

@@ -31,7 +31,7 @@ async fn create_table(platform: &Platform, name: &str, keys: &[&str]) {
     request.send().await.unwrap();
 }
 
-async fn put_count(platform: &Platform, product: &str, minute: u32, count: u64, is_final: bool) {
+pub(crate) async fn put_count(platform: &Platform, product: &str, minute: u32, count: u64, is_final: bool) {
     let window = Window::from_ordinal(minute);
     let request = platform.dynamodb.put_item().table_name(TABLE);
     let request = request
@@ -58,13 +58,18 @@ async fn put_status(platform: &Platform, seconds_ago: i64) {
 }
 
 async fn platform() -> Platform {
-    let platform = Platform::start(&[]).await;
+    platform_with(&[]).await
+}
+
+/// A gateway with further flags, on empty tables.
+pub(crate) async fn platform_with(flags: &[&str]) -> Platform {
+    let platform = Platform::start(flags).await;
     create_table(&platform, TABLE, &["product_id", "window_start"]).await;
     create_table(&platform, CONTROL, &["key"]).await;
     platform
 }
 
-async fn windows(platform: &Platform, query: &str) -> Value {
+pub(crate) async fn windows(platform: &Platform, query: &str) -> Value {
     let response = platform.get(&format!("/analytics/products/42/windows{query}")).send().await.unwrap();
     assert_eq!(response.status(), 200, "{query}");
     response.json().await.unwrap()
