@@ -59,13 +59,14 @@ async fn a_client_that_stays_connected_does_not_hold_a_stop_up() {
 #[tokio::test]
 async fn a_process_that_is_killed_takes_its_server_along_and_the_next_has_what_was_committed() {
     let folder = folder();
-    let (child, server) = start_child("child_writes_a_row", folder.path());
-    let server: i32 = server.parse().unwrap();
+    let (child, said) = start_child("child_writes_a_row", folder.path());
+    let (server, port) = said.split_once(' ').unwrap();
+    let (server, port): (i32, u16) = (server.parse().unwrap(), port.parse().unwrap());
     assert!(runs(server));
     kill(child);
 
-    // The one before may still be on its way out.
-    let postgres = Postgres::start(&folder.path().join("postgres"), None).await.unwrap();
+    // The one before may still be on its way out, and have the port.
+    let postgres = Postgres::start(&folder.path().join("postgres"), Some(port)).await.unwrap();
     assert!(!runs(server));
     assert_eq!(rows(&postgres).await, [42]);
     postgres.stop().await.unwrap();
@@ -76,7 +77,7 @@ async fn a_process_that_is_killed_takes_its_server_along_and_the_next_has_what_w
 async fn child_writes_a_row() {
     let postgres = Postgres::start(&child_folder().join("postgres"), None).await.unwrap();
     write_a_row(&postgres).await;
-    ready(postgres.process_id()).await;
+    ready(format!("{} {}", postgres.process_id(), postgres.port())).await;
 }
 
 #[tokio::test]

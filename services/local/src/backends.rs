@@ -135,8 +135,11 @@ impl Backends {
     }
 }
 
-// Errors are mapped by value.
-#[allow(clippy::needless_pass_by_value)]
 fn failed(error: backends::Error) -> Error {
-    Error::Failed(error.to_string())
+    match error {
+        backends::Error::PortInUse { port, backend } => Error::Failed(format!(
+            "port {port} for {backend} is in use; end the program that listens there, or take free ports with --port 0"
+        )),
+        error => Error::Failed(error.to_string()),
+    }
 }

@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ impl Footfall {
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
+            // As a shell starts it: with a group of its own.
+            .process_group(0)
             .spawn()
             .unwrap();
         Footfall { process, data, log }
@@ -98,6 +101,12 @@ impl Footfall {
     fn signal(&self, name: &str) {
         let process = self.process.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &process]).status().unwrap().success());
+    }
+
+    /// What a terminal does at Ctrl-C: every process of its group gets the signal.
+    fn interrupt_group(&self) {
+        let group = format!("-{}", self.process.id());
+        assert!(Command::new("kill").args(["-s", "INT", "--", &group]).status().unwrap().success());
     }
 
     fn wait(&mut self, limit: Duration) -> ExitStatus {
@@ -188,6 +197,15 @@ fn now() -> (String, String) {
     let now = String::from_utf8(output.stdout).unwrap().trim().to_owned();
     let minute = format!("{}00Z", &now[..17]);
     (now, minute)
+}
+
+#[test]
+fn ctrl_c_in_a_terminal_ends_it_well_although_every_process_there_gets_it() {
+    let folder = folder();
+    let mut footfall = Footfall::start(folder.path(), &[]);
+    footfall.interrupt_group();
+    assert!(footfall.wait(STOP_LIMIT).success(), "{}", footfall.said());
+    assert!(!footfall.said().contains("failed"), "{}", footfall.said());
 }
 
 #[tokio::test(flavor = "multi_thread")]

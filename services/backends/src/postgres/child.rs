@@ -1,6 +1,7 @@
 //! A child process that lives no longer than its handle, nor than this process.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child as StdChild, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -42,7 +43,8 @@ impl Child {
     pub(super) fn spawn(mut command: Command, log: File) -> Result<Self, Error> {
         let failed = || Error::io("start postgres");
         let errors = log.try_clone().map_err(failed())?;
-        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        // In a group of its own: Ctrl-C reaches every process of the terminal's group, and the server is to end last.
+        command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
         let (started, start) = mpsc::sync_channel(1);
         let end = Arc::new(End::default());
         let at_end = Arc::clone(&end);

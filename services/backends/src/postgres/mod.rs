@@ -45,12 +45,13 @@ impl Postgres {
         let (data, log) = (absolute(data)?, beside(data, "log"));
         let programs = Programs::find()?;
         let lock = Lock::take(&data, &beside(&data, "lock"))?;
+        // The server of a process that has died may have the port as well as the folder.
+        folder::wait_until_free(&data).await?;
         let port = ports::choose(port, NAME)?;
         let password = {
             let (programs, data) = (programs.clone(), data.clone());
             blocking(move || folder::prepare(&programs, &data)).await?
         };
-        folder::wait_until_free(&data).await?;
         // Where the next start looks for what went wrong; one run's log is enough.
         let output = fs::File::create(&log).map_err(Error::at("write", &log))?;
         let child = Child::spawn(programs.server(&data, port), output)?;
