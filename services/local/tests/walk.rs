@@ -98,6 +98,23 @@ fn blocks(page: &str) -> Vec<String> {
 }
 
 #[test]
+fn cargo_run_starts_the_platform() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let local = packages.iter().find(|package| package["name"] == env!("CARGO_PKG_NAME")).unwrap();
+    assert_eq!(metadata["workspace_default_members"].as_array().unwrap(), &[local["id"].clone()]);
+    let targets = local["targets"].as_array().unwrap();
+    let programs: Vec<_> =
+        targets.iter().filter(|target| target["kind"][0] == "bin").map(|target| &target["name"]).collect();
+    assert_eq!(programs, ["footfall"]);
+}
+
+#[test]
 fn what_the_readme_and_the_guides_say_works() {
     let platform = Platform::start();
     let mut outputs = Vec::new();
