@@ -117,7 +117,9 @@ impl Recent {
                 }
                 result
             });
-            if let Err(error) = result {
+            if let Err(error) = result
+                && !stop.is_cancelled()
+            {
                 tracing::warn!(topic, %error, "results are not read; trying again");
             }
         }
