@@ -166,7 +166,10 @@ impl Launch<'_> {
         };
         let result = job.run_plan(source.partitions, plan);
         drop(display);
-        if !is_first || !is_program {
+        if !is_program {
+            return result.and_then(|()| check_totals(&job, args.strict));
+        }
+        if !is_first {
             // The first process speaks for all.
             return result;
         }
