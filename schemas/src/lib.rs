@@ -11,6 +11,7 @@
 
 mod arrow;
 mod control;
+mod currency;
 mod decode;
 mod encode;
 mod event;
@@ -25,6 +26,7 @@ mod wire;
 
 pub use arrow::results_arrow_schema;
 pub use control::ControlItem;
+pub use currency::Currency;
 pub use decode::{FastDecoder, decode, decode_general};
 pub use encode::RowEncoder;
 pub use event::{EventView, MAX_ID_BYTES, MAX_NESTING, MAX_RECORD_BYTES, RawEvent};

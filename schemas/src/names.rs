@@ -11,6 +11,9 @@ pub const REJECTED_EVENTS_TOPIC: &str = "ecom-rejected-events";
 /// Kafka topic of order events; key = order id.
 pub const ORDERS_TOPIC: &str = "ecom-orders";
 
+/// SQS FIFO queue of the same order events; group = order id, deduplication id = event id.
+pub const ORDER_EVENTS_QUEUE: &str = "ecom-order-events.fifo";
+
 /// DynamoDB table of result rows.
 pub const ANALYTICS_TABLE: &str = "ecom-analytics";
 /// Added to the analytics table's name: the table in which the job says how far it is.

@@ -163,7 +163,8 @@ impl Money {
     }
 
     /// The amount `quantity` times; `None` where that is more than an `i64` of minor units.
-    const fn checked_mul(self, quantity: u32) -> Option<Self> {
+    #[must_use]
+    pub const fn checked_mul(self, quantity: u32) -> Option<Self> {
         match self.minor_units.checked_mul(quantity as i64) {
             Some(minor_units) => Some(Money { minor_units, digits: self.digits }),
             None => None,

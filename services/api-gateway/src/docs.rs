@@ -11,7 +11,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::analytics;
+use crate::{analytics, customer_orders, expand};
 
 /// What the gateway serves: [`merged`] of all services, as a test of the workspace wrote it.
 const DOCUMENT: &str = include_str!("../openapi.json");
@@ -22,7 +22,9 @@ const PAGE_POLICY: &str =
 /// The gateway's own part of the description.
 #[must_use]
 pub fn document() -> OpenApi {
-    analytics::openapi()
+    let mut api = analytics::openapi();
+    api.merge(customer_orders::openapi());
+    api
 }
 
 /// The description of the whole API, of its parts.
@@ -32,14 +34,15 @@ pub fn merged(parts: impl IntoIterator<Item = OpenApi>) -> OpenApi {
         .title("Footfall")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
-            "Live, exact counts of the different people who look at each product of a shop, minute by minute, and the shop's \
-             products. Errors are problem details (RFC 9457); lists are read page by page with `cursor`.",
+            "Live, exact counts of the different people who look at each product of a shop, minute by minute, and the shop \
+             itself: products, customers, orders. Errors are problem details (RFC 9457); lists are read page by page with `cursor`.",
         ))
         .build();
     let mut api = OpenApiBuilder::new().info(info).build();
     for part in parts {
         api.merge(part);
     }
+    expand::describe(&mut api);
     openapi::complete(api)
 }
 
@@ -91,6 +94,7 @@ const fn page_of(kind: Kind) -> &'static str {
         Kind::InsufficientStock => page!("insufficient-stock"),
         Kind::IllegalTransition => page!("illegal-transition"),
         Kind::EmailTaken => page!("email-taken"),
+        Kind::OpenOrders => page!("open-orders"),
         Kind::CartChanged => page!("cart-changed"),
         Kind::RequestInProgress => page!("request-in-progress"),
         Kind::StaleVersion => page!("stale-version"),

@@ -6,19 +6,20 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
-use service_kit::auth::{Caller, TokenSigner};
+use service_kit::auth::Caller;
+use service_kit::client::{self, Peer};
 use service_kit::session::{self, Sessions};
-use service_kit::{Error, Listeners, Problem, RequestContext, Service, client};
+use service_kit::{Error, Listeners, Problem, RequestContext, Service};
 use tokio_util::sync::CancellationToken;
 
 use crate::analytics::{self, Analytics};
+use crate::expand::{self, Asked};
 use crate::identity::Identity;
 use crate::jwks::Jwks;
 use crate::limits::Limits;
-use crate::proxy::Target;
-use crate::routes::{Access, ROUTES, Upstream};
+use crate::routes::{Access, ROUTES, Route, Upstream};
 use crate::settings::Args;
-use crate::{NAME, browsers, docs};
+use crate::{NAME, browsers, customer_orders, docs, proxy};
 
 /// What all requests share.
 #[derive(Clone, Debug)]
@@ -28,8 +29,11 @@ pub(crate) struct Gateway(Arc<Parts>);
 struct Parts {
     identity: Identity,
     limits: Limits,
-    product_catalog: Target,
-    activity_service: Target,
+    analytics: Analytics,
+    product_catalog: Peer,
+    customer_service: Peer,
+    order_service: Peer,
+    activity_service: Peer,
 }
 
 /// Serves until `stop`.
@@ -43,9 +47,8 @@ pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> R
     let dynamodb = session::client(&args.dynamodb).await;
     let mut service = Service::new(NAME, env!("CARGO_PKG_VERSION"), &args.service).with_layers(browsers);
     let analytics = Analytics::start(&args, dynamodb.clone(), service.registry(), stop.clone())?;
-    let target = |name, url: &reqwest::Url, secret| {
-        Target::new(name, url.clone(), TokenSigner::new(name, secret), client.clone())
-    };
+    let peer = |name, url: &reqwest::Url, secret| Peer::new(name, url.clone(), secret, client.clone());
+    let services = &args.services;
     let gateway = Gateway(Arc::new(Parts {
         identity: Identity::new(
             Sessions::new(dynamodb, &args.dynamodb),
@@ -53,13 +56,19 @@ pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> R
             &args.identity,
         ),
         limits: Limits::new(&args.limits),
-        product_catalog: target("product-catalog", &args.product_service_url, &args.product_service_secret),
-        activity_service: target("activity-service", &args.activity_service_url, &args.activity_service_secret),
+        analytics,
+        product_catalog: peer("product-catalog", &services.product_service_url, &services.product_service_secret),
+        customer_service: peer("customer-service", &services.customer_service_url, &services.customer_service_secret),
+        order_service: peer("order-service", &services.order_service_url, &services.order_service_secret),
+        activity_service: peer("activity-service", &services.activity_service_url, &services.activity_service_secret),
     }));
     let forgetting = gateway.clone();
     let until = stop.clone();
     tokio::spawn(async move { forgetting.0.limits.keep_small(until).await });
-    let routes = passed_on(&gateway).merge(analytics::router(gateway, analytics)).merge(docs::router());
+    let routes = passed_on(&gateway)
+        .merge(customer_orders::router(gateway.clone()))
+        .merge(analytics::router(gateway))
+        .merge(docs::router());
     service.serve(listeners, routes, stop).await
 }
 
@@ -72,9 +81,17 @@ impl Gateway {
         Ok(caller)
     }
 
-    fn target(&self, upstream: Upstream) -> &Target {
+    /// What answers questions about counts.
+    pub(crate) fn analytics(&self) -> &Analytics {
+        &self.0.analytics
+    }
+
+    /// The service that answers.
+    pub(crate) fn peer(&self, upstream: Upstream) -> &Peer {
         match upstream {
             Upstream::ProductCatalog => &self.0.product_catalog,
+            Upstream::CustomerService => &self.0.customer_service,
+            Upstream::OrderService => &self.0.order_service,
             Upstream::ActivityService => &self.0.activity_service,
         }
     }
@@ -84,9 +101,9 @@ impl Gateway {
 fn passed_on(gateway: &Gateway) -> Router {
     ROUTES.iter().fold(Router::new(), |router, route| {
         let methods = route.methods.iter().fold(MethodRouter::new(), |methods, (method, access)| {
-            let (access, upstream) = (*access, route.upstream);
+            let access = *access;
             let handler = move |State(gateway): State<Gateway>, context: RequestContext, request: Request| async move {
-                pass_on(&gateway, upstream, access, &context, request).await.unwrap_or_else(Problem::into_response)
+                pass_on(&gateway, route, access, &context, request).await.unwrap_or_else(Problem::into_response)
             };
             methods.merge(on(filter(method), handler))
         });
@@ -96,14 +113,17 @@ fn passed_on(gateway: &Gateway) -> Router {
 
 async fn pass_on(
     gateway: &Gateway,
-    upstream: Upstream,
+    route: &Route,
     access: Access,
     context: &RequestContext,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let caller = gateway.admit(&parts, access).await?;
-    gateway.target(upstream).forward(&caller, context, Request::from_parts(parts, body)).await
+    if expand::is_wanted(route, &parts) {
+        return expand::answer(&Asked { gateway, caller: &caller, context }, route, &parts).await;
+    }
+    proxy::forward(gateway.peer(route.upstream), &caller, context, Request::from_parts(parts, body)).await
 }
 
 /// The table holds these methods only; its test says so.

@@ -86,7 +86,7 @@ impl Identity {
         let principal = self.write_keys.get(&hash(&key)).ok_or_else(|| {
             Problem::new(Kind::Unauthenticated, "the write key is not known; copy it from the shop's settings again")
         })?;
-        Ok(Caller { principal: principal.clone(), role: Role::Writer, customer_id: None })
+        Ok(Caller::new(principal, Role::Writer))
     }
 
     /// The address that a request comes from: what the outermost proxy of ours saw, else the peer's.

@@ -118,5 +118,5 @@ fn caller(claims: Claims) -> Option<Caller> {
         () if has("customer") && customer_id.is_some() => Role::Customer,
         () => return None,
     };
-    Some(Caller { principal: format!("jwt-{}", claims.sub), role, customer_id })
+    Some(Caller { customer_id, ..Caller::new(format!("jwt-{}", claims.sub), role) })
 }

@@ -1,11 +1,14 @@
 //! The single public entry: finds out who calls, limits how often, and passes requests on.
 //!
 //! Whatever a client may call stands in one table (`routes.rs`), with the service that answers it and who may call.
-//! What the gateway answers by itself are the results of the dataflow job (`analytics/`) and the API's description.
+//! Reads can ask for what belongs to a resource in one answer (`expand.rs`, `customer_orders.rs`). What the gateway answers by
+//! itself are the results of the dataflow job (`analytics/`) and the API's description.
 
 mod analytics;
 mod browsers;
+mod customer_orders;
 mod docs;
+mod expand;
 mod gateway;
 mod identity;
 mod jwks;

@@ -8,13 +8,13 @@ use std::task::{Context, Poll};
 use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::response::Response;
 use futures_util::Stream;
-use reqwest::Url;
-use service_kit::auth::{Caller, TokenSigner};
+use service_kit::auth::Caller;
+use service_kit::client::Peer;
 use service_kit::input::{MAX_BODY_BYTES, body_too_large, check_content_length};
-use service_kit::{Kind, Problem, REQUEST_ID, RequestContext, TRACEPARENT};
+use service_kit::{Kind, Problem, RequestContext};
 
 use crate::identity::{WRITE_KEY, WRITE_KEY_PARAMETER};
 
@@ -33,89 +33,60 @@ const NOT_PASSED_ON: [HeaderName; 9] = [
 /// Headers by which callers prove who they are: services have no use for them.
 const CREDENTIALS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, HeaderName::from_static(WRITE_KEY)];
 
-/// A service behind the gateway.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    name: &'static str,
-    url: Url,
-    signer: TokenSigner,
-    client: reqwest::Client,
+/// Passes a request on to a service, and its answer back.
+pub(crate) async fn forward(
+    peer: &Peer,
+    caller: &Caller,
+    context: &RequestContext,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    check_content_length(&parts.headers)?;
+    let (path, headers) = (path_and_query(&parts), passed_on(&parts.headers));
+    let send = |headers, body: Option<reqwest::Body>| {
+        let finish = move |request: reqwest::RequestBuilder| match body {
+            Some(body) => request.body(body),
+            None => request,
+        };
+        peer.send(parts.method.clone(), &path, headers, caller, context, finish)
+    };
+    if matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE) {
+        let result = match send(headers.clone(), None).await {
+            // A service that has just been replaced: what only reads can be sent again.
+            Err(problem) if is_down(&problem) && parts.method != Method::DELETE => send(headers, None).await,
+            result => result,
+        };
+        return result.map(answer);
+    }
+    let is_over = Arc::new(AtomicBool::new(false));
+    let body = Limited { body: body.into_data_stream(), left: MAX_BODY_BYTES, is_over: Arc::clone(&is_over) };
+    match send(headers, Some(reqwest::Body::wrap_stream(body))).await {
+        Ok(response) => Ok(answer(response)),
+        Err(_) if is_over.load(Ordering::Relaxed) => Err(body_too_large()),
+        Err(problem) => Err(problem),
+    }
 }
 
-impl Target {
-    pub(crate) const fn new(name: &'static str, url: Url, signer: TokenSigner, client: reqwest::Client) -> Self {
-        Target { name, url, signer, client }
-    }
+fn is_down(problem: &Problem) -> bool {
+    problem.kind() == Kind::DependencyUnavailable
+}
 
-    /// Passes a request on and its answer back.
-    pub(crate) async fn forward(
-        &self,
-        caller: &Caller,
-        context: &RequestContext,
-        request: Request,
-    ) -> Result<Response, Problem> {
-        let (parts, body) = request.into_parts();
-        check_content_length(&parts.headers)?;
-        let url = self.url_of(&parts)?;
-        let headers = self.headers(&parts.headers, caller, context)?;
-        let is_over = Arc::new(AtomicBool::new(false));
-        let has_body = !matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
-        let send = |body: Option<reqwest::Body>| {
-            let request = self.client.request(parts.method.clone(), url.clone()).headers(headers.clone());
-            match body {
-                Some(body) => request.body(body),
-                None => request,
-            }
-            .send()
-        };
-        let result = if has_body {
-            let body = Limited { body: body.into_data_stream(), left: MAX_BODY_BYTES, is_over: Arc::clone(&is_over) };
-            send(Some(reqwest::Body::wrap_stream(body))).await
-        } else {
-            match send(None).await {
-                // A service that has just been replaced: what only reads can be sent again.
-                Err(error) if error.is_connect() => send(None).await,
-                result => result,
-            }
-        };
-        match result {
-            Ok(response) => Ok(answer(response)),
-            Err(_) if is_over.load(Ordering::Relaxed) => Err(body_too_large()),
-            Err(error) if error.is_timeout() && !error.is_connect() => {
-                tracing::warn!(service = self.name, %error, "no answer in time");
-                Err(Problem::new(Kind::Timeout, format!("{} took too long; try again in a moment", self.name)))
-            }
-            Err(error) => Err(Problem::unavailable(self.name, error)),
-        }
+/// The path and the query as they came, without the write key.
+fn path_and_query(parts: &Parts) -> String {
+    match parts.uri.query().map(without_write_key).filter(|query| !query.is_empty()) {
+        Some(query) => format!("{}?{query}", parts.uri.path()),
+        None => parts.uri.path().to_owned(),
     }
+}
 
-    fn url_of(&self, parts: &Parts) -> Result<Url, Problem> {
-        // The path is put in as it came: nothing is decoded and encoded again on the way.
-        let query = parts.uri.query().map(without_write_key).filter(|query| !query.is_empty());
-        let base = self.url.as_str().trim_end_matches('/');
-        let text = match query {
-            Some(query) => format!("{base}{}?{query}", parts.uri.path()),
-            None => format!("{base}{}", parts.uri.path()),
-        };
-        Url::parse(&text).map_err(Problem::internal)
+/// The headers that are not about the connection or the caller's credentials.
+fn passed_on(received: &HeaderMap) -> HeaderMap {
+    let mut headers = received.clone();
+    let named = connection_headers(received);
+    for name in NOT_PASSED_ON.iter().chain(&CREDENTIALS).chain(&named) {
+        headers.remove(name);
     }
-
-    fn headers(&self, received: &HeaderMap, caller: &Caller, context: &RequestContext) -> Result<HeaderMap, Problem> {
-        let mut headers = received.clone();
-        let named = connection_headers(received);
-        for name in NOT_PASSED_ON.iter().chain(&CREDENTIALS).chain(&named) {
-            headers.remove(name);
-        }
-        let own = [
-            (header::AUTHORIZATION, self.signer.authorization(caller)?),
-            (HeaderName::from_static(REQUEST_ID), context.request_id.clone()),
-            (HeaderName::from_static(TRACEPARENT), context.trace.header()),
-        ];
-        for (name, value) in own {
-            headers.insert(name, HeaderValue::from_str(&value).map_err(Problem::internal)?);
-        }
-        Ok(headers)
-    }
+    headers
 }
 
 /// Headers that `Connection` names are about the connection as well.

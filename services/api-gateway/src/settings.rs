@@ -21,33 +21,9 @@ pub struct Args {
     #[allow(missing_docs, reason = "its docstring would be the help of every flag in it")]
     pub service: ServiceArgs,
 
-    /// Where product-catalog is
-    #[arg(long, env = "PRODUCT_SERVICE_URL", value_name = "URL", help_heading = "Services")]
-    pub product_service_url: Url,
-
-    /// The secret of internal tokens for product-catalog
-    #[arg(
-        long,
-        env = "PRODUCT_SERVICE_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true,
-        help_heading = "Services"
-    )]
-    pub product_service_secret: Secret,
-
-    /// Where activity-service is
-    #[arg(long, env = "ACTIVITY_SERVICE_URL", value_name = "URL", help_heading = "Services")]
-    pub activity_service_url: Url,
-
-    /// The secret of internal tokens for activity-service
-    #[arg(
-        long,
-        env = "ACTIVITY_SERVICE_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true,
-        help_heading = "Services"
-    )]
-    pub activity_service_secret: Secret,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "see above")]
+    pub services: ServicesArgs,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "see above")]
@@ -84,6 +60,43 @@ impl Args {
         drop(browsers::layers(&self.identity.cors_allowed_origins)?);
         Recent::check(&self.kafka)
     }
+}
+
+/// Where the services are, and how they know the gateway.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Services")]
+pub struct ServicesArgs {
+    /// Where product-catalog is
+    #[arg(long, env = "PRODUCT_SERVICE_URL", value_name = "URL")]
+    pub product_service_url: Url,
+
+    /// The secret of internal tokens for product-catalog
+    #[arg(long, env = "PRODUCT_SERVICE_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub product_service_secret: Secret,
+
+    /// Where customer-service is
+    #[arg(long, env = "CUSTOMER_SERVICE_URL", value_name = "URL")]
+    pub customer_service_url: Url,
+
+    /// The secret of internal tokens for customer-service
+    #[arg(long, env = "CUSTOMER_SERVICE_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub customer_service_secret: Secret,
+
+    /// Where order-service is
+    #[arg(long, env = "ORDER_SERVICE_URL", value_name = "URL")]
+    pub order_service_url: Url,
+
+    /// The secret of internal tokens for order-service
+    #[arg(long, env = "ORDER_SERVICE_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub order_service_secret: Secret,
+
+    /// Where activity-service is
+    #[arg(long, env = "ACTIVITY_SERVICE_URL", value_name = "URL")]
+    pub activity_service_url: Url,
+
+    /// The secret of internal tokens for activity-service
+    #[arg(long, env = "ACTIVITY_SERVICE_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub activity_service_secret: Secret,
 }
 
 /// How callers prove who they are.

@@ -114,6 +114,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The emulator of SQS failed.
+    #[error("SQS's emulator cannot {doing}: {reason}")]
+    Sqs {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        reason: String,
+    },
     /// The broker failed.
     #[error("the Kafka broker cannot {doing}: {reason}")]
     Kafka {

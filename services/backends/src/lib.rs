@@ -1,13 +1,14 @@
-//! What Footfall needs around it, in one process on a laptop and in tests: PostgreSQL, DynamoDB and Kafka without a
+//! What Footfall needs around it, in one process on a laptop and in tests: PostgreSQL, DynamoDB, SQS and Kafka without a
 //! container, a cloud account or a JVM.
 //!
-//! All three speak the real protocol on a port of 127.0.0.1, so that the same client code runs as in production, and
-//! keep their data in a folder, so that it is there again after a restart, however the process ended.
+//! All speak the real protocol on a port of 127.0.0.1, so that the same client code runs as in production. All but SQS keep
+//! their data in a folder, so that it is there again after a restart, however the process ended.
 //!
 //! | backend | what it is |
 //! |---|---|
 //! | [`postgres`] | the PostgreSQL of the system, as a child process that ends with this one |
 //! | [`dynamodb`] | an emulator in this process, over SQLite |
+//! | [`sqs`] | an emulator in this process, in memory; cargo feature `sqs` |
 //! | [`kafka`] | a broker in this process, without transactions; cargo feature `kafka` |
 //!
 //! None of them is global: a process may run several, each on a port and a folder of its own. A folder belongs to one of
@@ -21,6 +22,8 @@ pub mod lock;
 mod ports;
 pub mod postgres;
 pub mod secret;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 
 pub use dynamodb::DynamoDb;
 pub use error::Error;
@@ -28,3 +31,5 @@ pub use error::Error;
 pub use kafka::Kafka;
 pub use lock::Lock;
 pub use postgres::Postgres;
+#[cfg(feature = "sqs")]
+pub use sqs::Sqs;

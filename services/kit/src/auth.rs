@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::config::{InternalTokenArgs, Secret};
 use crate::{Id, Kind, Problem};
@@ -45,13 +46,56 @@ pub struct Caller {
     /// The customer that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<Id>,
+    /// The login session that it showed a token of; none for other tokens.
+    #[serde(rename = "sid", default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+}
+
+/// Names a login session: the SHA-256 of its token in hexadecimal, which lets nobody log in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// The session of this token.
+    #[must_use]
+    pub fn of_token(token: &str) -> Self {
+        SessionId(Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The session of this name, as it was stored.
+    #[must_use]
+    pub const fn stored(text: String) -> Self {
+        SessionId(text)
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl Caller {
+    /// A caller of this name and role, who is no customer.
+    pub fn new(principal: impl Into<String>, role: Role) -> Self {
+        Caller { principal: principal.into(), role, customer_id: None, session: None }
+    }
+
     /// Somebody who did not say who they are.
     #[must_use]
     pub fn anonymous() -> Self {
-        Caller { principal: "anonymous".to_owned(), role: Role::Anonymous, customer_id: None }
+        Caller::new("anonymous", Role::Anonymous)
+    }
+
+    /// Whether it may reach what belongs to this customer: it is that customer, or an admin or service.
+    #[must_use]
+    pub fn may_reach(&self, customer: Id) -> bool {
+        match self.role {
+            Role::Admin | Role::Service => true,
+            Role::Customer => self.customer_id == Some(customer),
+            Role::Writer | Role::Anonymous => false,
+        }
     }
 
     /// Goes on for these roles only.
@@ -183,7 +227,7 @@ mod tests {
     }
 
     fn token(audience: &'static str, letter: char) -> String {
-        let caller = Caller { principal: "customer-7".to_owned(), role: Role::Customer, customer_id: Id::new(7) };
+        let caller = Caller { customer_id: Id::new(7), ..Caller::new("customer-7", Role::Customer) };
         let authorization = TokenSigner::new(audience, &secret(letter)).authorization(&caller).unwrap();
         authorization.strip_prefix("Bearer ").unwrap().to_owned()
     }

@@ -25,6 +25,10 @@ use crate::etag::Version;
 use crate::idempotency_headers::{IDEMPOTENCY_KEY, REPLAYED};
 use crate::{Kind, Problem};
 
+mod claim;
+
+pub use claim::{BeginClaim, Claim, free};
+
 /// The longest key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 /// What keys of the import of products begin with.
@@ -94,11 +98,49 @@ pub struct Attempt {
     stored: Option<Stored>,
 }
 
-#[derive(Debug)]
+/// A request with a key, as the table has it.
+#[derive(Clone, Debug)]
 struct Stored {
     scope: Vec<u8>,
     fingerprint: Vec<u8>,
     keep: Duration,
+}
+
+impl Stored {
+    /// `None` without a key.
+    fn of(args: &IdempotencyArgs, caller: &Caller, keyed: &Keyed, body: &[u8]) -> Result<Option<Self>, Problem> {
+        let Some(key) = &keyed.key else { return Ok(None) };
+        let fingerprint = fingerprint(args, body)?;
+        let scope = scope(caller, keyed, key, &fingerprint);
+        let keep = if key.starts_with(IMPORT_PREFIX) { args.idempotency_import_ttl } else { args.idempotency_ttl };
+        Ok(Some(Stored { scope, fingerprint, keep }))
+    }
+
+    /// What is known of the request, which nobody else may begin until the transaction ends.
+    ///
+    /// # Errors
+    /// 409 while somebody else does, 422 where the key came with another body.
+    async fn find(&self, connection: &mut PgConnection) -> Result<Option<Row>, Problem> {
+        let is_alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+            .bind(lock_number(&self.scope))
+            .fetch_one(&mut *connection)
+            .await?;
+        if !is_alone {
+            return Err(in_progress());
+        }
+        sqlx::query("DELETE FROM idempotency_keys WHERE scope = $1 AND expires_at <= now()")
+            .bind(&self.scope)
+            .execute(&mut *connection)
+            .await?;
+        let row = find(connection, &self.scope).await?;
+        match row {
+            Some(row) if row.fingerprint != self.fingerprint => Err(Problem::new(
+                Kind::IdempotencyKeyReused,
+                "this Idempotency-Key came with another body before; use a new key for a new request",
+            )),
+            row => Ok(row),
+        }
+    }
 }
 
 /// An answer to a request that made something.
@@ -120,7 +162,7 @@ impl Answer {
         Ok(Answer { status: StatusCode::CREATED, location: Some(location), etag: Some(version.tag()), body })
     }
 
-    fn into_response(self) -> Result<Response, Problem> {
+    pub(crate) fn into_response(self) -> Result<Response, Problem> {
         let json = HeaderValue::from_static("application/json");
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], self.body).into_response();
         for (name, value) in [(LOCATION, self.location), (ETAG, self.etag)] {
@@ -144,36 +186,20 @@ pub async fn begin(
     body: &[u8],
 ) -> Result<Begin, Problem> {
     let mut transaction = database.begin().await?;
-    let Some(key) = &keyed.key else { return Ok(Begin::First(Attempt { transaction, stored: None })) };
-    let fingerprint = fingerprint(args, body)?;
-    let scope = scope(caller, keyed, key, &fingerprint);
-    let is_alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
-        .bind(lock_number(&scope))
-        .fetch_one(&mut *transaction)
-        .await?;
-    if !is_alone {
-        return Err(Problem::new(
-            Kind::RequestInProgress,
-            "a request with this Idempotency-Key is being answered; send it again in a second",
-        ));
+    let Some(stored) = Stored::of(args, caller, keyed, body)? else {
+        return Ok(Begin::First(Attempt { transaction, stored: None }));
+    };
+    match stored.find(&mut transaction).await? {
+        Some(row) => row.replay()?.map(Begin::Replay).ok_or_else(in_progress),
+        None => Ok(Begin::First(Attempt { transaction, stored: Some(stored) })),
     }
-    sqlx::query("DELETE FROM idempotency_keys WHERE scope = $1 AND expires_at <= now()")
-        .bind(&scope)
-        .execute(&mut *transaction)
-        .await?;
-    if let Some(row) = find(&mut transaction, &scope).await? {
-        if row.fingerprint != fingerprint {
-            return Err(Problem::new(
-                Kind::IdempotencyKeyReused,
-                "this Idempotency-Key came with another body before; use a new key for a new request",
-            ));
-        }
-        let mut response = row.into_answer()?.into_response()?;
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        return Ok(Begin::Replay(response));
-    }
-    let keep = if key.starts_with(IMPORT_PREFIX) { args.idempotency_import_ttl } else { args.idempotency_ttl };
-    Ok(Begin::First(Attempt { transaction, stored: Some(Stored { scope, fingerprint, keep }) }))
+}
+
+fn in_progress() -> Problem {
+    Problem::new(
+        Kind::RequestInProgress,
+        "a request with this Idempotency-Key is being answered; send it again in a second",
+    )
 }
 
 impl Attempt {
@@ -210,25 +236,35 @@ impl Attempt {
 #[derive(sqlx::FromRow)]
 struct Row {
     fingerprint: Vec<u8>,
-    status: i16,
+    /// None while the request is running.
+    status: Option<i16>,
     location: Option<String>,
     etag: Option<String>,
-    body: Vec<u8>,
+    body: Option<Vec<u8>>,
+    /// What a running request works on, and whether its lease has ended.
+    resource_id: Option<i64>,
+    is_left: Option<bool>,
 }
 
 impl Row {
-    fn into_answer(self) -> Result<Answer, Problem> {
-        let Row { status, location, etag, body, .. } = self;
+    /// The stored answer, where there is one.
+    fn replay(self) -> Result<Option<Response>, Problem> {
+        let Row { status: Some(status), location, etag, body, .. } = self else { return Ok(None) };
         let status = StatusCode::from_u16(status.cast_unsigned()).map_err(Problem::internal)?;
-        Ok(Answer { status, location, etag, body })
+        let mut response = Answer { status, location, etag, body: body.unwrap_or_default() }.into_response()?;
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+        Ok(Some(response))
     }
 }
 
 async fn find(connection: &mut PgConnection, scope: &[u8]) -> Result<Option<Row>, sqlx::Error> {
-    sqlx::query_as("SELECT fingerprint, status, location, etag, body FROM idempotency_keys WHERE scope = $1")
-        .bind(scope)
-        .fetch_optional(connection)
-        .await
+    sqlx::query_as(
+        "SELECT fingerprint, status, location, etag, body, resource_id, leased_until <= now() AS is_left
+         FROM idempotency_keys WHERE scope = $1",
+    )
+    .bind(scope)
+    .fetch_optional(connection)
+    .await
 }
 
 fn fingerprint(args: &IdempotencyArgs, body: &[u8]) -> Result<Vec<u8>, Problem> {

@@ -33,6 +33,8 @@ pub enum Kind {
     IllegalTransition,
     /// Another customer has the e-mail address.
     EmailTaken,
+    /// The customer has an order that has not ended.
+    OpenOrders,
     /// The cart has changed since it was read.
     CartChanged,
     /// A request with the same idempotency key is running.
@@ -63,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::MalformedRequest,
         Kind::Unauthenticated,
         Kind::Forbidden,
@@ -72,6 +74,7 @@ impl Kind {
         Kind::InsufficientStock,
         Kind::IllegalTransition,
         Kind::EmailTaken,
+        Kind::OpenOrders,
         Kind::CartChanged,
         Kind::RequestInProgress,
         Kind::StaleVersion,
@@ -119,6 +122,7 @@ impl Kind {
                 ("illegal-transition", StatusCode::CONFLICT, "The status does not lead to the one asked for")
             }
             Kind::EmailTaken => ("email-taken", StatusCode::CONFLICT, "Another customer has this e-mail address"),
+            Kind::OpenOrders => ("open-orders", StatusCode::CONFLICT, "The customer has open orders"),
             Kind::CartChanged => ("cart-changed", StatusCode::CONFLICT, "The cart has changed"),
             Kind::RequestInProgress => {
                 ("request-in-progress", StatusCode::CONFLICT, "The same request is being answered")
@@ -235,6 +239,34 @@ impl Problem {
     /// A header or query parameter that cannot be read.
     pub fn parameter(name: &str, code: FieldCode, detail: impl Into<String>) -> Self {
         Self::of_faults(vec![Fault { place: Place::Parameter(name.to_owned()), code, detail: detail.into() }])
+    }
+
+    /// The problem that another service told, for our client: what it says of the client's request is told on. That it does
+    /// not know us, or failed, is no fault of the client's.
+    pub(crate) fn told(status: StatusCode, body: &[u8]) -> Self {
+        let mut members: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        let mut text = |name| match members.remove(name) {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let (slug, detail) = (text("type"), text("detail"));
+        let slug = slug.strip_prefix("/problems/").unwrap_or_default();
+        let kind = Kind::ALL.into_iter().find(|kind| kind.slug() == slug && kind.status() == status);
+        match kind {
+            None | Some(Kind::Unauthenticated | Kind::Forbidden | Kind::Internal) => {
+                Problem::internal(format_args!("another service answered {status}: {detail:?}"))
+            }
+            Some(kind) => {
+                for name in ["title", "status", "instance", "trace_id"] {
+                    members.remove(name);
+                }
+                // Parameters are passed on as they came, but bodies are of our own making.
+                if kind != Kind::MalformedRequest {
+                    members.remove("errors");
+                }
+                Problem { members, ..Problem::new(kind, detail) }
+            }
+        }
     }
 
     /// There is nothing there, or not for this caller.

@@ -85,6 +85,12 @@ impl TraceContext {
 }
 
 impl RequestContext {
+    /// Of work that no request asked for, such as a relay's.
+    #[must_use]
+    pub fn of_our_own() -> Self {
+        RequestContext { path: String::new(), request_id: Uuid::now_v7().to_string(), trace: TraceContext::start() }
+    }
+
     fn of(request: &Request) -> Self {
         let headers = request.headers();
         let trace = text(headers, TRACEPARENT).and_then(TraceContext::parse).map(|caller| caller.child());

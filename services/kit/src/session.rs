@@ -13,9 +13,8 @@ use aws_sdk_dynamodb::types::{
 use clap::Args;
 use dynamodb_client::EndpointArgs;
 use schemas::names::{SESSIONS_TABLE, session};
-use sha2::{Digest as _, Sha256};
 
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Role, SessionId};
 use crate::{Error, Id, Problem, causes};
 
 /// The name of the store in problems.
@@ -65,9 +64,9 @@ impl Sessions {
     /// # Errors
     /// 503 where DynamoDB does not answer.
     pub async fn find(&self, token: &str) -> Result<Option<Caller>, Problem> {
-        let key = AttributeValue::S(hash(token));
+        let id = SessionId::of_token(token);
         let request =
-            self.client.get_item().table_name(&self.table).key(session::TOKEN_HASH, key).consistent_read(true);
+            self.client.get_item().table_name(&self.table).key(session::TOKEN_HASH, key(&id)).consistent_read(true);
         let found = request.send().await.map_err(|error| unavailable(&error))?;
         let Some(item) = found.item else { return Ok(None) };
         let Some((caller, expires_at)) = read(&item) else {
@@ -75,7 +74,7 @@ impl Sessions {
         };
         // DynamoDB deletes expired items within days, not at once.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Problem::internal)?.as_secs();
-        Ok((expires_at > now).then_some(caller))
+        Ok((expires_at > now).then_some(Caller { session: Some(id), ..caller }))
     }
 
     /// Begins a session, or goes on with the one of this token.
@@ -90,13 +89,22 @@ impl Sessions {
             .client
             .put_item()
             .table_name(&self.table)
-            .item(session::TOKEN_HASH, AttributeValue::S(hash(token)))
+            .item(session::TOKEN_HASH, key(&SessionId::of_token(token)))
             .item(session::PRINCIPAL, AttributeValue::S(caller.principal.clone()))
             .item(session::ROLE, AttributeValue::S(role.as_str().unwrap_or_default().to_owned()))
             .item(session::EXPIRES_AT, AttributeValue::N(expires_at.to_string()));
         if let Some(id) = caller.customer_id {
             request = request.item(session::CUSTOMER_ID, AttributeValue::S(id.to_string()));
         }
+        request.send().await.map(drop).map_err(|error| unavailable(&error))
+    }
+
+    /// Ends a session, which may have ended before: its token is worth nothing from now on.
+    ///
+    /// # Errors
+    /// 503 where DynamoDB does not answer.
+    pub async fn end(&self, id: &SessionId) -> Result<(), Problem> {
+        let request = self.client.delete_item().table_name(&self.table).key(session::TOKEN_HASH, key(id));
         request.send().await.map(drop).map_err(|error| unavailable(&error))
     }
 
@@ -130,9 +138,8 @@ impl Sessions {
     }
 }
 
-/// The hash by which the table knows a token.
-fn hash(token: &str) -> String {
-    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+fn key(id: &SessionId) -> AttributeValue {
+    AttributeValue::S(id.as_str().to_owned())
 }
 
 fn read(item: &HashMap<String, AttributeValue>) -> Option<(Caller, u64)> {
@@ -143,7 +150,7 @@ fn read(item: &HashMap<String, AttributeValue>) -> Option<(Caller, u64)> {
         None => None,
     };
     let expires_at = item.get(session::EXPIRES_AT)?.as_n().ok()?.parse().ok()?;
-    Some((Caller { principal: text(session::PRINCIPAL)?.clone(), role, customer_id }, expires_at))
+    Some((Caller { customer_id, ..Caller::new(text(session::PRINCIPAL)?, role) }, expires_at))
 }
 
 fn unavailable<E: std::error::Error + 'static>(error: &E) -> Problem {

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// The whole of Footfall on this machine: PostgreSQL, a broker that speaks Kafka's protocol, DynamoDB, the dataflow job and every
-/// service, in one process.
+/// The whole of Footfall on this machine: PostgreSQL, a broker that speaks Kafka's protocol, DynamoDB, SQS, the dataflow job and
+/// every service, in one process.
 ///
 /// A backend is replaced by a real one through its variable: DB_HOST (with DB_PORT, DB_NAME, DB_USER, DB_PASSWORD),
-/// KAFKA_BOOTSTRAP_SERVERS, AWS_ENDPOINT_URL_DYNAMODB. Every other variable of the services works here as well.
+/// KAFKA_BOOTSTRAP_SERVERS, AWS_ENDPOINT_URL_DYNAMODB, ORDER_EVENTS_QUEUE_URL. Every other variable of the services works here as well.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "footfall", version, max_term_width = 100)]
 pub struct Args {
@@ -17,7 +17,7 @@ pub struct Args {
     pub data: Option<PathBuf>,
 
     /// The port of the gateway on 127.0.0.1; 0 takes free ones, also for the backends, which else are at 5433
-    /// (PostgreSQL), 8000 (DynamoDB) and 9092 (Kafka)
+    /// (PostgreSQL), 8000 (DynamoDB), 9092 (Kafka) and 9324 (SQS)
     #[arg(long, env = "FOOTFALL_PORT", value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
 
@@ -40,6 +40,10 @@ pub struct Args {
     /// A DynamoDB to use instead of the embedded one
     #[arg(long, env = "AWS_ENDPOINT_URL_DYNAMODB", value_name = "URL")]
     pub dynamodb_endpoint_url: Option<String>,
+
+    /// The SQS queue of order events to use instead of one of its own
+    #[arg(long, env = "ORDER_EVENTS_QUEUE_URL", value_name = "URL")]
+    pub order_events_queue_url: Option<String>,
 
     /// Which log lines are written beside the checklist, such as `info`
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "warn,dynoxide=error")]

@@ -2,7 +2,8 @@
 
 #[cfg(feature = "kafka")]
 use backends::Kafka;
-use backends::{DynamoDb, Postgres};
+use backends::{DynamoDb, Postgres, Sqs};
+use schemas::names::ORDER_EVENTS_QUEUE;
 use service_kit::Error;
 
 use crate::args::Args;
@@ -12,6 +13,7 @@ use crate::folder::Folder;
 /// The ports, unless free ones are wanted.
 const POSTGRES_PORT: u16 = 5433;
 const DYNAMODB_PORT: u16 = 8000;
+const SQS_PORT: u16 = 9324;
 #[cfg(feature = "kafka")]
 const KAFKA_PORT: u16 = 9092;
 /// The name of the embedded database.
@@ -22,6 +24,8 @@ const DATABASE: &str = "footfall";
 pub(crate) struct Backends {
     postgres: Option<Postgres>,
     dynamodb: Option<DynamoDb>,
+    /// With the URL of the queue of order events.
+    sqs: Option<(Sqs, String)>,
     #[cfg(feature = "kafka")]
     kafka: Option<Kafka>,
     /// Where Kafka is.
@@ -62,6 +66,18 @@ impl Backends {
             (Some(dynamodb), _) => dynamodb.endpoint(),
             (None, url) => url.clone().unwrap_or_default(),
         };
+        let sqs = match &args.order_events_queue_url {
+            Some(url) => {
+                checklist.given("SQS", url, "ORDER_EVENTS_QUEUE_URL");
+                None
+            }
+            None => {
+                let sqs = Sqs::start(port(SQS_PORT)).await.map_err(failed)?;
+                let queue = sqs.create_queue(ORDER_EVENTS_QUEUE).await.map_err(failed)?;
+                checklist.done("SQS", &sqs.endpoint());
+                Some((sqs, queue))
+            }
+        };
         #[cfg(feature = "kafka")]
         let kafka = match &args.kafka_bootstrap_servers {
             Some(_) => None,
@@ -91,6 +107,7 @@ impl Backends {
         Ok(Backends {
             postgres,
             dynamodb,
+            sqs,
             #[cfg(feature = "kafka")]
             kafka,
             kafka_servers,
@@ -110,6 +127,16 @@ impl Backends {
         ]
     }
 
+    /// Where SQS and its queue of order events are, where they are our own: else that is in the environment already.
+    pub(crate) fn queue(&self) -> Option<(String, String)> {
+        self.sqs.as_ref().map(|(sqs, queue)| (sqs.endpoint(), queue.clone()))
+    }
+
+    /// Whether SQS is the emulator.
+    pub(crate) const fn has_embedded_sqs(&self) -> bool {
+        self.sqs.is_some()
+    }
+
     /// Whether Kafka is the embedded broker.
     pub(crate) const fn has_embedded_kafka(&self) -> bool {
         #[cfg(feature = "kafka")]
@@ -124,6 +151,9 @@ impl Backends {
         #[cfg(feature = "kafka")]
         if let Some(kafka) = self.kafka {
             result = result.and(kafka.stop().await);
+        }
+        if let Some((sqs, _)) = self.sqs {
+            result = result.and(sqs.stop().await);
         }
         if let Some(dynamodb) = self.dynamodb {
             result = result.and(dynamodb.stop().await);

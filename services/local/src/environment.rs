@@ -24,6 +24,9 @@ pub(crate) fn write(folder: &Folder, secrets: &Secrets, backends: &Backends, url
         ("AWS_ACCESS_KEY_ID", "footfall".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "footfall".to_owned()),
     ];
+    if let Some((endpoint, queue)) = backends.queue() {
+        variables.extend([("AWS_ENDPOINT_URL_SQS", endpoint), ("ORDER_EVENTS_QUEUE_URL", queue)]);
+    }
     variables.extend(backends.database());
     let mut text = String::from(
         "# What clients of this platform need. `. footfall.env` reads it into a shell; `set -a` before that hands it on to programs.\n",

@@ -4,6 +4,7 @@ use std::thread;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use dataflow::kafka::{KafkaArgs, topic};
 use schemas::names::{ANALYTICS_TABLE, CONTROL_TABLE_SUFFIX, control};
 use service_kit::Error;
 use tokio::sync::oneshot;
@@ -33,6 +34,14 @@ pub(crate) fn start(
         .spawn(run)
         .map_err(|error| Error::Failed(format!("cannot start the dataflow job: {error}")))?;
     Ok(receiver)
+}
+
+/// Creates a topic that others than the job use, where it is not there.
+pub(crate) async fn create_topic(kafka: &KafkaArgs, topic: &str) -> Result<(), Error> {
+    let (kafka, topic) = (kafka.clone(), topic.to_owned());
+    let create = move || topic::create_missing(&kafka, &[&topic], topic::DEFAULT_PARTITIONS);
+    let created = tokio::task::spawn_blocking(create).await;
+    created.map_err(|panic| Error::Failed(panic.to_string()))?.map_err(|error| Error::Failed(error.to_string()))
 }
 
 /// What the job last said of itself, where it ever did. It says something every second.

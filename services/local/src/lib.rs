@@ -12,6 +12,7 @@ mod folder;
 mod job;
 mod secrets;
 mod services;
+mod settings;
 
 use std::io::IsTerminal as _;
 

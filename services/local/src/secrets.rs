@@ -17,6 +17,8 @@ pub(crate) struct Secrets {
     pub(crate) idempotency: String,
     /// Of internal tokens, by their receiver.
     pub(crate) catalog: String,
+    pub(crate) customers: String,
+    pub(crate) orders: String,
     pub(crate) activity: String,
 }
 
@@ -35,6 +37,8 @@ impl Secrets {
             },
             idempotency: kept("idempotency.secret")?,
             catalog: secret::random().map_err(failed)?,
+            customers: secret::random().map_err(failed)?,
+            orders: secret::random().map_err(failed)?,
             activity: secret::random().map_err(failed)?,
         })
     }

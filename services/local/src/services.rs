@@ -3,9 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use clap::Parser;
 use service_kit::auth::{Caller, Role};
-use service_kit::session::{self, DynamoDbArgs, Sessions};
+use service_kit::session::{self, Sessions};
 use service_kit::{Error, Listeners};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -18,6 +17,7 @@ use crate::checklist::Checklist;
 use crate::folder::Folder;
 use crate::job;
 use crate::secrets::Secrets;
+use crate::settings::{Given, Urls, dynamodb};
 
 /// How long a part may take to be ready.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -26,10 +26,10 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 /// How long the admin's session lasts; each start begins it anew.
 const SESSION: Duration = Duration::from_secs(400 * 24 * 3_600);
 /// What is different from production with the embedded broker.
-const EMBEDDED: [&str; 2] = [
-    "the embedded broker has no transactions: rows are written at least once, and the place to go on from is in a file",
-    "what else is different on one machine: docs/local.md",
-];
+const EMBEDDED_KAFKA: &str =
+    "the embedded broker has no transactions: rows are written at least once, and the place to go on from is in a file";
+const EMBEDDED_SQS: &str = "the embedded SQS keeps its messages in memory: a restart empties the queue of order events";
+const MORE: &str = "what else is different on one machine: docs/local.md";
 
 /// What runs.
 #[derive(Debug)]
@@ -62,72 +62,53 @@ impl Services {
         folder: &Folder,
         checklist: &Checklist,
     ) -> Result<String, Error> {
-        let dynamodb = dynamodb_args(backends)?;
+        let dynamodb = dynamodb(backends)?;
         let client = session::client(&dynamodb).await;
         make_session(secrets, &Sessions::new(client.clone(), &dynamodb)).await?;
         let since = job::last_word(&client).await;
         self.job = Some(job::start(args, backends, folder, self.stop.clone())?);
-        let catalog = self.start_catalog(secrets, backends).await?;
-        self.wait_until_ready("product-catalog", &catalog).await?;
-        checklist.done("product-catalog", &catalog);
-        let activity = self.start_activity(secrets, backends).await?;
-        self.wait_until_ready("activity-service", &activity).await?;
-        checklist.done("activity-service", &activity);
+        let given = Given { secrets, backends };
+        let catalog = given.catalog()?;
+        let catalog = self.start_service(product_catalog::NAME, catalog, product_catalog::run, checklist).await?;
+        let orders = given.orders(&catalog)?;
+        job::create_topic(&orders.kafka, &orders.kafka_orders_topic).await?;
+        let orders = self.start_service(order_service::NAME, orders, order_service::run, checklist).await?;
+        let customers = given.customers(&orders)?;
+        let customers = self.start_service(customer_service::NAME, customers, customer_service::run, checklist).await?;
+        let activity = given.activity()?;
+        let activity = self.start_service(activity_service::NAME, activity, activity_service::run, checklist).await?;
         self.wait_for("the dataflow job", || async { job::last_word(&client).await != since }).await?;
         checklist.done("dataflow", "counts minute by minute");
-        let gateway = self.start_gateway(args, secrets, backends, [&catalog, &activity]).await?;
-        self.wait_until_ready("api-gateway", &gateway).await?;
-        checklist.done("api-gateway", &gateway);
+        let urls = Urls { catalog, customers, orders, activity };
+        let (listeners, gateway) = listen(args.port).await?;
+        self.gateway.spawn(api_gateway::run(given.gateway(&urls)?, listeners, self.stop_gateway.clone()));
+        self.wait_until_ready(api_gateway::NAME, &gateway).await?;
+        checklist.done(api_gateway::NAME, &gateway);
         if backends.has_embedded_kafka() {
-            EMBEDDED.iter().for_each(|note| checklist.note(note));
+            checklist.note(EMBEDDED_KAFKA);
         }
+        if backends.has_embedded_sqs() {
+            checklist.note(EMBEDDED_SQS);
+        }
+        checklist.note(MORE);
         Ok(gateway)
     }
 
-    async fn start_catalog(&mut self, secrets: &Secrets, backends: &Backends) -> Result<String, Error> {
-        // A flag has the name of its variable.
-        let flag = |variable: &str| format!("--{}", variable.to_ascii_lowercase().replace('_', "-"));
-        let database: Vec<_> =
-            backends.database().into_iter().map(|(variable, value)| (flag(variable), value)).collect();
-        let mut flags =
-            vec![("--internal-token-secret", secrets.catalog.as_str()), ("--idempotency-secret", &secrets.idempotency)];
-        flags.extend(database.iter().map(|(flag, value)| (flag.as_str(), value.as_str())));
-        let (listeners, url) = listen(0).await?;
-        let args: product_catalog::Args = settings(product_catalog::NAME, &flags)?;
-        self.tasks.spawn(product_catalog::run(args, listeners, self.stop.clone()));
-        Ok(url)
-    }
-
-    async fn start_activity(&mut self, secrets: &Secrets, backends: &Backends) -> Result<String, Error> {
-        let flags = [
-            ("--internal-token-secret", secrets.activity.as_str()),
-            ("--kafka-bootstrap-servers", &backends.kafka_servers),
-        ];
-        let (listeners, url) = listen(0).await?;
-        let args: activity_service::Args = settings(activity_service::NAME, &flags)?;
-        self.tasks.spawn(activity_service::run(args, listeners, self.stop.clone()));
-        Ok(url)
-    }
-
-    async fn start_gateway(
+    /// Runs a service on a free port until everything stops, and waits until it is ready.
+    async fn start_service<A, F>(
         &mut self,
-        args: &Args,
-        secrets: &Secrets,
-        backends: &Backends,
-        [catalog, activity]: [&str; 2],
-    ) -> Result<String, Error> {
-        let flags = [
-            ("--product-service-url", catalog),
-            ("--product-service-secret", &secrets.catalog),
-            ("--activity-service-url", activity),
-            ("--activity-service-secret", &secrets.activity),
-            ("--events-write-keys", &secrets.write_key),
-            ("--dynamodb-endpoint-url", &backends.dynamodb_url),
-            ("--kafka-bootstrap-servers", &backends.kafka_servers),
-        ];
-        let (listeners, url) = listen(args.port).await?;
-        let args: api_gateway::Args = settings(api_gateway::NAME, &flags)?;
-        self.gateway.spawn(api_gateway::run(args, listeners, self.stop_gateway.clone()));
+        name: &str,
+        args: A,
+        run: fn(A, Listeners, CancellationToken) -> F,
+        checklist: &Checklist,
+    ) -> Result<String, Error>
+    where
+        F: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        let (listeners, url) = listen(0).await?;
+        self.tasks.spawn(run(args, listeners, self.stop.clone()));
+        self.wait_until_ready(name, &url).await?;
+        checklist.done(name, &url);
         Ok(url)
     }
 
@@ -210,14 +191,6 @@ fn job_panicked() -> Error {
     Error::Failed("the dataflow job panicked; please report what stands above".to_owned())
 }
 
-/// A service's settings: ours go before variables, which go before defaults.
-fn settings<A: Parser>(name: &str, flags: &[(&str, &str)]) -> Result<A, Error> {
-    // Addresses are ours: services of one process cannot share LISTEN_ADDR.
-    let own = [("--listen-addr", "127.0.0.1:0")];
-    let flags = own.iter().chain(flags).map(|(flag, value)| format!("{flag}={value}"));
-    A::try_parse_from(std::iter::once(name.to_owned()).chain(flags)).map_err(|error| Error::Usage(error.to_string()))
-}
-
 async fn listen(port: u16) -> Result<(Listeners, String), Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let failed = |error: std::io::Error| match error.kind() {
@@ -231,21 +204,10 @@ async fn listen(port: u16) -> Result<(Listeners, String), Error> {
     Ok((Listeners { public, admin: None }, format!("http://{address}")))
 }
 
-/// The settings of a client of DynamoDB, as services have them.
-fn dynamodb_args(backends: &Backends) -> Result<DynamoDbArgs, Error> {
-    #[derive(Parser)]
-    struct Only {
-        #[command(flatten)]
-        dynamodb: DynamoDbArgs,
-    }
-    let only = Only::try_parse_from(["local", "--dynamodb-endpoint-url", &backends.dynamodb_url]);
-    only.map(|only| only.dynamodb).map_err(|error| Error::Usage(error.to_string()))
-}
-
 /// Begins the admin's session: nothing else can make an admin.
 async fn make_session(secrets: &Secrets, sessions: &Sessions) -> Result<(), Error> {
     sessions.create_table().await?;
-    let admin = Caller { principal: "local-admin".to_owned(), role: Role::Admin, customer_id: None };
+    let admin = Caller::new("local-admin", Role::Admin);
     let begun = sessions.put(&secrets.admin_token, &admin, SESSION).await;
     begun.map_err(|_| Error::Failed("the admin's session cannot be stored; is DynamoDB reachable?".to_owned()))
 }

@@ -23,6 +23,8 @@ fn the_table_of_variables_is_what_the_services_read() {
     let commands = [
         ("footfall", local::Args::command()),
         ("api-gateway", api_gateway::Args::command()),
+        ("customer-service", customer_service::Args::command()),
+        ("order-service", order_service::Args::command()),
         ("product-catalog", product_catalog::Args::command()),
         ("activity-service", activity_service::Args::command()),
     ];

@@ -10,7 +10,6 @@
 //!
 //! The service starts without its database and is ready once the tables are there.
 
-mod currency;
 mod product;
 mod products;
 mod reservations;
@@ -19,6 +18,7 @@ mod settings;
 use std::sync::Arc;
 
 use axum::Router;
+use schemas::Currency;
 use service_kit::auth::TokenVerifier;
 use service_kit::database::Database;
 use service_kit::idempotency::{self, IdempotencyArgs};
@@ -29,7 +29,6 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use crate::currency::Currency;
 pub use crate::settings::Args;
 
 /// The service's name, in logs, metrics and tokens.

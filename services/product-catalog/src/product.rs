@@ -4,14 +4,12 @@ pub(crate) mod document;
 
 use std::ops::RangeInclusive;
 
-use schemas::{EventTime, FieldCode, Money};
+use schemas::{Currency, EventTime, FieldCode, Money};
 use serde::Serialize;
 use service_kit::etag::Version;
 use service_kit::input::{Fields, Refusal, rule};
 use service_kit::{Fault, Id, Kind, Place, Problem};
 use utoipa::ToSchema;
-
-use crate::Currency;
 
 /// How many characters a name has.
 const NAME_LENGTH: RangeInclusive<usize> = 1..=200;

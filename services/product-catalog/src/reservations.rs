@@ -17,6 +17,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::put;
 use axum::{Json, Router};
+use schemas::Currency;
 use serde::Serialize;
 use service_kit::auth::{Caller, Role};
 use service_kit::input::{Parameters, RawBody};
@@ -25,8 +26,8 @@ use sqlx::PgConnection;
 
 use self::lines::Line;
 use self::store::{HeldLine, Reserving};
+use crate::Catalog;
 use crate::product::{amount, insufficient_stock, no_such_product};
-use crate::{Catalog, Currency};
 
 /// What is reserved for an order.
 #[derive(Debug, Serialize)]

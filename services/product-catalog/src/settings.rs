@@ -1,11 +1,10 @@
 //! What the service is told.
 
 use clap::Parser;
+use schemas::Currency;
 use service_kit::config::{InternalTokenArgs, ServiceArgs};
 use service_kit::database::DatabaseArgs;
 use service_kit::idempotency::IdempotencyArgs;
-
-use crate::Currency;
 
 /// Keeps products and their stock.
 #[derive(Clone, Debug, Parser)]

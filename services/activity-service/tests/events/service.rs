@@ -80,7 +80,7 @@ impl Service {
 
     /// An `Authorization` header as the gateway makes it.
     pub(crate) fn authorization(audience: &'static str, role: Role) -> String {
-        let caller = Caller { principal: "test".to_owned(), role, customer_id: None };
+        let caller = Caller::new("test", role);
         TokenSigner::new(audience, &SECRET.parse().unwrap()).authorization(&caller).unwrap()
     }
 

@@ -3,6 +3,7 @@
 mod csv;
 mod freshness;
 mod history;
+mod live;
 mod recent;
 mod row;
 mod windows;
@@ -48,21 +49,14 @@ impl Analytics {
     }
 }
 
-/// What handlers are given.
-#[derive(Clone, Debug)]
-struct Shared {
-    gateway: Gateway,
-    analytics: Analytics,
-}
-
-pub(crate) fn router(gateway: Gateway, analytics: Analytics) -> Router {
-    described().with_state(Shared { gateway, analytics }).into()
+pub(crate) fn router(gateway: Gateway) -> Router {
+    described().with_state(gateway).into()
 }
 
 pub(crate) fn openapi() -> OpenApi {
     described().into_openapi()
 }
 
-fn described() -> OpenApiRouter<Shared> {
+fn described() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new().routes(routes!(windows::list_windows))
 }

@@ -100,6 +100,11 @@ impl Recent {
         Ok(recent)
     }
 
+    /// Whether the topic is being read now.
+    pub(super) fn is_connected(&self) -> bool {
+        self.metrics.connected.get() == 1
+    }
+
     /// A product's rows from `first` to `last`.
     pub(super) fn rows(&self, product_id: &str, first: Window, last: Window) -> Vec<TopicRow> {
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::freshness::Freshness;
 use super::row::{WindowCount, newest_first};
-use super::{Shared, csv};
+use super::{Analytics, csv};
+use crate::gateway::Gateway;
 use crate::routes::Access;
 
 /// The minutes that are asked for, by their number since 1970.
@@ -63,26 +64,27 @@ struct SpanParameters {
     responses((status = 200, description = "Counts", content((WindowsPage = "application/json"), (String = "text/csv"))))
 )]
 pub(super) async fn list_windows(
-    State(shared): State<Shared>,
+    State(gateway): State<Gateway>,
     Path(product_id): Path<String>,
     parameters: Parameters,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    shared.gateway.admit(&parts, Access::Public).await?;
+    gateway.admit(&parts, Access::Public).await?;
     let path = parts.uri.path();
     let request = read(path, parameters)?;
     if product_id.len() > MAX_ID_BYTES {
         return Err(Problem::not_found(format!("no product has an id of more than {MAX_ID_BYTES} bytes")));
     }
-    let rows = shared.rows(&product_id, &request).await?;
+    let analytics = gateway.analytics();
+    let rows = analytics.rows(&product_id, &request).await?;
     let (items, next_cursor) = request.cut(path, rows, |last| last.row.window.ordinal())?;
     let items: Vec<_> = items.into_iter().map(WindowCount::from).collect();
     let link = next_cursor.as_ref().map(|cursor| next_link(path, request.limit, cursor)).transpose()?;
     let mut response = if wants_csv(&parts.headers) {
         csv::answer(&items)?
     } else {
-        let freshness = shared.analytics.status.freshness().await?;
+        let freshness = analytics.status.freshness().await?;
         Json(WindowsPage { items, next_cursor, freshness }).into_response()
     };
     if let Some(link) = link {
@@ -91,7 +93,7 @@ pub(super) async fn list_windows(
     Ok(response)
 }
 
-impl Shared {
+impl Analytics {
     async fn rows(&self, product_id: &str, request: &WindowsRequest) -> Result<Vec<TopicRow>, Problem> {
         // Behind the last minute that is wanted: the request's own end, or the last minute of the page before.
         let end = request.after.or(request.filters.end).unwrap_or(u32::MAX);
@@ -103,8 +105,8 @@ impl Shared {
             return Ok(Vec::new());
         }
         let wanted = request.limit + 1;
-        let mut rows = self.analytics.history.newest(product_id, first, last, wanted).await?;
-        rows.extend(self.analytics.recent.rows(product_id, first, last));
+        let mut rows = self.history.newest(product_id, first, last, wanted).await?;
+        rows.extend(self.recent.rows(product_id, first, last));
         let mut rows = newest_first(rows);
         rows.truncate(wanted);
         Ok(rows)

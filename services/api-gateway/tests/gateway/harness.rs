@@ -45,17 +45,21 @@ impl Platform {
     pub(crate) async fn start(flags: &[&str]) -> Self {
         let store = DynamoDb::start(None, 0).await.unwrap();
         let stop = CancellationToken::new();
-        let catalog = serve_echo("product-catalog", stop.clone()).await;
-        let activity = serve_echo("activity-service", stop.clone()).await;
+        let mut services = Vec::new();
+        for name in ["product-catalog", "customer-service", "order-service", "activity-service"] {
+            services.push(format!("http://{}", serve(name, echo(name), stop.clone()).await));
+        }
         // Nobody listens there: the gateway works without the results topic.
-        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let (catalog, activity, closed) =
-            (format!("http://{catalog}"), format!("http://{activity}"), closed.to_string());
+        let closed = closed_address().await.to_string();
         let endpoint = store.endpoint();
         let own = [
-            ("--product-service-url", catalog.as_str()),
+            ("--product-service-url", services[0].as_str()),
             ("--product-service-secret", SECRET),
-            ("--activity-service-url", &activity),
+            ("--customer-service-url", &services[1]),
+            ("--customer-service-secret", SECRET),
+            ("--order-service-url", &services[2]),
+            ("--order-service-secret", SECRET),
+            ("--activity-service-url", &services[3]),
             ("--activity-service-secret", SECRET),
             ("--events-write-keys", WRITE_KEY),
             ("--dynamodb-endpoint-url", &endpoint),
@@ -77,7 +81,7 @@ impl Platform {
     pub(crate) async fn log_in(&self, role: Role, customer: Option<i64>) -> String {
         let token = format!("token-of-{role:?}-{customer:?}");
         let customer_id = customer.and_then(service_kit::Id::new);
-        let caller = Caller { principal: format!("{role:?}-{customer:?}"), role, customer_id };
+        let caller = Caller { customer_id, ..Caller::new(format!("{role:?}-{customer:?}"), role) };
         self.sessions.put(&token, &caller, Duration::from_secs(60)).await.unwrap();
         token
     }
@@ -102,13 +106,13 @@ pub(crate) async fn problem(request: reqwest::RequestBuilder, status: u16) -> Va
     problem
 }
 
-/// A service of the kit that tells what arrived.
-async fn serve_echo(name: &'static str, stop: CancellationToken) -> SocketAddr {
-    let secret = SECRET.parse().unwrap();
-    let verifier = TokenVerifier::new(
-        name,
-        &InternalTokenArgs { internal_token_secret: secret, internal_token_previous_secret: None },
-    );
+/// An address at which nobody listens.
+pub(crate) async fn closed_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+/// Routes that tell what arrived.
+fn echo(name: &'static str) -> Router {
     let echo = move |caller: Caller, request: Request| async move {
         let (parts, body) = request.into_parts();
         let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -126,7 +130,16 @@ async fn serve_echo(name: &'static str, stop: CancellationToken) -> SocketAddr {
             "length": body.len(),
         }))
     };
-    let routes = Router::new().route("/{*rest}", any(echo)).route("/", get(|| async { "" }));
+    Router::new().route("/{*rest}", any(echo)).route("/", get(|| async { "" }))
+}
+
+/// A service of the kit with these routes.
+pub(crate) async fn serve(name: &'static str, routes: Router, stop: CancellationToken) -> SocketAddr {
+    let secret = SECRET.parse().unwrap();
+    let verifier = TokenVerifier::new(
+        name,
+        &InternalTokenArgs { internal_token_secret: secret, internal_token_previous_secret: None },
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let args = ServiceOnly::parse_from(["echo"]).service;

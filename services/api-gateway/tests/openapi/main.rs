@@ -12,7 +12,13 @@ use serde_json::Value;
 const UPDATE: &str = "UPDATE_GOLDEN";
 
 fn merged() -> Value {
-    let parts = [product_catalog::openapi(), activity_service::openapi(), api_gateway::document()];
+    let parts = [
+        product_catalog::openapi(),
+        customer_service::openapi(),
+        order_service::openapi(),
+        activity_service::openapi(),
+        api_gateway::document(),
+    ];
     serde_json::to_value(api_gateway::merged(parts)).unwrap()
 }
 

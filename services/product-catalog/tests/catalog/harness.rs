@@ -160,7 +160,7 @@ impl Answer {
 
 /// An `Authorization` header as the gateway makes it.
 pub(crate) fn authorization(audience: &'static str, secret: &str, principal: &str, role: Role) -> String {
-    let caller = Caller { principal: principal.to_owned(), role, customer_id: None };
+    let caller = Caller::new(principal, role);
     TokenSigner::new(audience, &secret.parse().unwrap()).authorization(&caller).unwrap()
 }
 

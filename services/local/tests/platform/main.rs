@@ -1,0 +1,10 @@
+//! The whole platform: a process, real backends, HTTP.
+
+#![cfg(feature = "kafka")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod authorization;
+mod harness;
+mod k6;
+mod lifecycle;
+mod walk;
