@@ -96,6 +96,8 @@ impl Platform {
             ("--kafka-bootstrap-servers", &broker.bootstrap),
             // All users of the load have one address.
             ("--rate-limit-anonymous", "0"),
+            // As in production: while it drains, clients are told to leave, instead of being cut off.
+            ("--drain-delay", "2s"),
         ];
         let gateway = Program::service("api-gateway", programs, &logs, &own).await?;
         let services = vec![catalog, orders, customers, activity, gateway];

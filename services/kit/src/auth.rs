@@ -1,6 +1,7 @@
 //! Who calls. The gateway finds out and says so in an internal token; every other service believes nothing else.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::FromRequestParts;
@@ -202,7 +203,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let verifier = parts.extensions.get::<TokenVerifier>();
+        let verifier = parts.extensions.get::<Arc<TokenVerifier>>();
         let verifier = verifier.ok_or_else(|| Problem::internal("this service has no verifier of internal tokens"))?;
         bearer(parts).and_then(|token| verifier.verify(token)).ok_or_else(|| {
             Problem::new(Kind::Unauthenticated, "this service takes requests from the gateway only; call the gateway")

@@ -46,11 +46,16 @@ impl Readiness {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it is about to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
     /// What keeps it from being ready.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let draining = self.is_draining.load(Ordering::Relaxed).then_some("draining");
+        let draining = self.is_draining().then_some("draining");
         draining.into_iter().chain(gates.iter().filter(|(_, gate)| !gate.is_open()).map(|(name, _)| *name)).collect()
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
@@ -161,13 +162,13 @@ impl Service {
         result
     }
 
-    /// From the inside out: time limit, load shedding, panics, metrics, ids.
+    /// From the inside out: time limit, load shedding, panics, a service's own, drain, metrics, ids.
     fn layered(&mut self, routes: Router, http: HttpMetrics) -> Router {
         let in_flight = InFlight(Arc::new(Semaphore::new(self.args.max_in_flight)));
-        let verifier = self.verifier.clone();
+        let verifier = self.verifier.take().map(Arc::new);
         let know_callers = move |mut request: Request, next: Next| {
             if let Some(verifier) = &verifier {
-                request.extensions_mut().insert(verifier.clone());
+                request.extensions_mut().insert(Arc::clone(verifier));
             }
             next.run(request)
         };
@@ -180,7 +181,10 @@ impl Service {
             .layer(from_fn_with_state(self.args.request_timeout, limit_time))
             .layer(from_fn_with_state(in_flight, shed_load))
             .layer(CatchPanicLayer::custom(answer_panic));
-        own(routes).layer(from_fn_with_state(http, metrics::measure)).layer(from_fn_with_state(self.named, identify))
+        own(routes)
+            .layer(from_fn_with_state(self.readiness.clone(), part))
+            .layer(from_fn_with_state(http, metrics::measure))
+            .layer(from_fn_with_state(self.named, identify))
     }
 }
 
@@ -207,6 +211,16 @@ async fn shed_load(State(InFlight(permits)): State<InFlight>, request: Request, 
         return Problem::new(Kind::Overloaded, "too many requests are in work; try again in a moment").into_response();
     };
     next.run(request).await
+}
+
+/// Tells clients of a service that is about to stop to open their next connection elsewhere: one that is closed while it is
+/// idle may have a request on its way.
+async fn part(State(readiness): State<Readiness>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if readiness.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {

@@ -192,7 +192,9 @@ async fn a_service_that_stops_is_not_ready_first_and_lets_requests_end() {
     while service.admin("/readyz").await.0 == 200 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(service.get("/readyz").await.text().await.unwrap(), "not ready: draining\n");
+    let answer = service.get("/readyz").await;
+    assert_eq!(answer.headers()["connection"], "close");
+    assert_eq!(answer.text().await.unwrap(), "not ready: draining\n");
     service.go_on.notify_one();
     assert_eq!(first.await.unwrap(), "done");
     let service = Arc::into_inner(service).unwrap();
