@@ -18,13 +18,13 @@ mod table;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_client::DynamoDbEndpointArgs;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use dynamodb_client::EndpointArgs;
 use schemas::names::ANALYTICS_TABLE;
 use tokio::runtime::Handle;
 
@@ -69,7 +69,7 @@ pub struct DynamoDbArgs {
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "its docstring would be the help of its flag")]
-    pub endpoint: EndpointArgs,
+    pub endpoint: DynamoDbEndpointArgs,
 }
 
 /// Who writes, and thus what may be overwritten.

@@ -17,12 +17,12 @@ mod windows;
 
 use std::net::SocketAddr;
 
+use aws_client::DynamoDbEndpointArgs;
 use aws_sdk_dynamodb::types::AttributeValue;
 use dataflow::error::Error;
 use dataflow::metrics::{Metrics, SinkMetrics};
 use dataflow::sink::dynamodb::{DynamoDb, DynamoDbArgs, DynamoDbSink, WriteMode};
 use dynamo::Dynamo;
-use dynamodb_client::EndpointArgs;
 use schemas::{ResultRow, Window};
 
 const TABLE: &str = "ecom-analytics";
@@ -47,8 +47,12 @@ trait Sinks {
 
 impl Sinks for Dynamo {
     fn connect_at(&self, address: SocketAddr, create_table: bool) -> Result<(DynamoDb, SinkMetrics), Error> {
-        let args =
-            DynamoDbArgs { table: TABLE.to_owned(), in_flight: 8, create_table, endpoint: EndpointArgs::default() };
+        let args = DynamoDbArgs {
+            table: TABLE.to_owned(),
+            in_flight: 8,
+            create_table,
+            endpoint: DynamoDbEndpointArgs::default(),
+        };
         let metrics = Metrics::default().sink("dynamodb");
         let runtime = self.runtime.handle().clone();
         let dynamo = DynamoDb::connect_with(&self.settings(address), &args, metrics.clone(), runtime)?;

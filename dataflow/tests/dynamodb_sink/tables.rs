@@ -1,11 +1,11 @@
 //! The tables: there, of our keys, created when asked.
 
+use aws_client::DynamoDbEndpointArgs;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use dataflow::error::Error;
 use dataflow::metrics::Metrics;
 use dataflow::sink::Sink;
 use dataflow::sink::dynamodb::{DynamoDb, DynamoDbArgs};
-use dynamodb_client::EndpointArgs;
 
 use crate::dynamo::Dynamo;
 use crate::{CONTROL_TABLE, Sinks, TABLE, job, row};
@@ -67,7 +67,7 @@ fn a_name_that_no_table_can_have_is_refused() {
             table: table.to_owned(),
             in_flight: 8,
             create_table: true,
-            endpoint: EndpointArgs::default(),
+            endpoint: DynamoDbEndpointArgs::default(),
         };
         let (metrics, runtime) = (Metrics::default().sink("dynamodb"), dynamo.runtime.handle().clone());
         let error = DynamoDb::connect_with(&dynamo.settings(dynamo.address), &args, metrics, runtime).unwrap_err();

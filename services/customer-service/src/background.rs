@@ -16,6 +16,8 @@ use crate::{Customers, deletion};
 const FINISH_EVERY: Duration = Duration::from_secs(2);
 /// How often sessions that have expired are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// Between two looks whether the tables are there.
+const TABLES: Duration = Duration::from_millis(50);
 /// How long logins, changes of passwords and deletions may take when the service stops.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -47,13 +49,13 @@ async fn repeat<F>(failure: &'static str, every: Duration, readiness: Readiness,
 where
     F: Future<Output = Result<(), Problem>>,
 {
+    while readiness.missing().contains(&"database") {
+        tokio::time::sleep(TABLES).await;
+    }
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if readiness.missing().contains(&"database") {
-            continue;
-        }
         if let Err(problem) = work().await {
             tracing::warn!(kind = problem.kind().slug(), "{failure}; trying again in {every:?}");
         }

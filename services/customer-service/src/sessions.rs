@@ -102,11 +102,14 @@ pub(crate) async fn begin_session(
     let login = Login::parse(&body)?;
     let work = {
         let customers = Arc::clone(&customers);
-        async move { customers.log_in(&login).await }
+        async move {
+            let session = customers.log_in(&login).await;
+            customers.metrics.count_login(&session);
+            session
+        }
     };
-    let session = customers.to_the_end(work).await;
-    customers.metrics.count_login(&session);
-    Ok((StatusCode::CREATED, [(LOCATION, CURRENT), (CACHE_CONTROL, "no-store")], Json(session?)))
+    let session = customers.to_the_end(work).await?;
+    Ok((StatusCode::CREATED, [(LOCATION, CURRENT), (CACHE_CONTROL, "no-store")], Json(session)))
 }
 
 /// Log out

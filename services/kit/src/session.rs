@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_client::DynamoDbEndpointArgs;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::Client;
@@ -11,7 +12,6 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use clap::Args;
-use dynamodb_client::EndpointArgs;
 use schemas::names::{SESSIONS_TABLE, session};
 
 use crate::auth::{Caller, Role, SessionId};
@@ -26,7 +26,7 @@ const NAME: &str = "the store of sessions";
 pub struct DynamoDbArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "its docstring would be the help of its flag")]
-    pub endpoint: EndpointArgs,
+    pub endpoint: DynamoDbEndpointArgs,
 
     /// What the names of tables begin with, apart from the analytics table's
     #[arg(long, env = "DYNAMODB_TABLE_PREFIX", value_name = "PREFIX", default_value = "")]

@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     unpaid: Counter,
     waiting: Family<Target, Gauge>,
     oldest: Family<Target, Gauge<f64, AtomicU64>>,
+    relaying: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -42,6 +43,7 @@ impl Metrics {
             unpaid: Counter::default(),
             waiting: Family::default(),
             oldest: Family::default(),
+            relaying: Gauge::default(),
         };
         // The library adds `_total`.
         registry.register("orders_placed", "Requests for orders, by what became of them", metrics.placed.clone());
@@ -62,6 +64,7 @@ impl Metrics {
             "Since when the oldest row of the outbox waits for a target; 0 where none does",
             metrics.oldest.clone(),
         );
+        registry.register("outbox_relaying", "Whether this replica is the one that sends", metrics.relaying.clone());
         metrics
     }
 
@@ -88,6 +91,11 @@ impl Metrics {
     /// Counts orders that were cancelled because nobody paid.
     pub(crate) fn count_unpaid(&self, orders: usize) {
         self.unpaid.inc_by(count(orders));
+    }
+
+    /// Takes note of whether this replica sends.
+    pub(crate) fn set_relaying(&self, is_relaying: bool) {
+        self.relaying.set(i64::from(is_relaying));
     }
 
     /// Takes note of what waits for a target.

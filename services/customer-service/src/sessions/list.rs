@@ -65,6 +65,17 @@ pub(crate) struct Begun {
     pub(crate) expires_at: EventTime,
 }
 
+impl Begun {
+    /// With a token that nobody guesses, and in whole seconds, as DynamoDB has it.
+    fn new(lifetime: Duration) -> Result<Self, Problem> {
+        let token = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Problem::internal)?;
+        let seconds = i64::try_from((now + lifetime).as_secs()).map_err(Problem::internal)?;
+        let expires_at = EventTime::from_millis(seconds.saturating_mul(1_000)).map_err(Problem::internal)?;
+        Ok(Begun { token, expires_at })
+    }
+}
+
 impl std::fmt::Debug for Begun {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Begun").field("expires_at", &self.expires_at).finish_non_exhaustive()
@@ -97,12 +108,9 @@ impl SessionList {
     /// # Errors
     /// 503 where the database or DynamoDB does not answer.
     pub(crate) async fn begin(&self, customer: Id, verified_hash: &str) -> Result<Beginning, Problem> {
-        let token = BASE64_URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-        let id = SessionId::of_token(&token);
-        // In whole seconds, as DynamoDB has it.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(Problem::internal)?;
-        let expires_at = i64::try_from((now + self.lifetime).as_secs()).map_err(Problem::internal)?;
-        insert(self.database.pool(), &id, customer, expires_at).await?;
+        let begun = Begun::new(self.lifetime)?;
+        let id = SessionId::of_token(&begun.token);
+        insert(self.database.pool(), &id, customer, begun.expires_at).await?;
 
         let _turn = self.turn().await?;
         let mut transaction = self.database.begin().await?;
@@ -119,10 +127,9 @@ impl SessionList {
         }
         let caller =
             Caller { customer_id: Some(customer), ..Caller::new(format!("customer-{customer}"), Role::Customer) };
-        self.sessions.put(&token, &caller, self.lifetime).await?;
+        self.sessions.put(&begun.token, &caller, self.lifetime).await?;
         transaction.commit().await?;
-        let expires_at = EventTime::from_millis(expires_at.saturating_mul(1_000)).map_err(Problem::internal)?;
-        Ok(Beginning::Begun(Begun { token, expires_at }))
+        Ok(Beginning::Begun(begun))
     }
 
     /// Ends every session of a customer whose row is locked, but one.
@@ -165,11 +172,11 @@ impl SessionList {
     }
 }
 
-async fn insert(pool: &PgPool, id: &SessionId, customer: Id, expires_at: i64) -> Result<(), sqlx::Error> {
+async fn insert(pool: &PgPool, id: &SessionId, customer: Id, expires_at: EventTime) -> Result<(), sqlx::Error> {
     let insertion = sqlx::query(
-        "INSERT INTO sessions (token_hash, customer_id, expires_at) VALUES ($1, $2, to_timestamp($3::bigint))",
+        "INSERT INTO sessions (token_hash, customer_id, expires_at) VALUES ($1, $2, to_timestamp($3::bigint / 1000))",
     );
-    insertion.bind(id.as_str()).bind(customer.get()).bind(expires_at).execute(pool).await.map(drop)
+    insertion.bind(id.as_str()).bind(customer.get()).bind(expires_at.millis()).execute(pool).await.map(drop)
 }
 
 /// The hash of a customer's password, which stays what it is until the transaction ends; none of a customer that is gone, or

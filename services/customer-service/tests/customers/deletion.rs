@@ -6,6 +6,7 @@ use service_kit::auth::Role;
 
 use crate::harness::{PASSWORD, Shop, all, answer, count, customer, of};
 use crate::order_service::{Behaviour, OrderService};
+use crate::world::wait_until;
 
 #[tokio::test]
 async fn a_deleted_customer_is_nowhere_its_sessions_have_ended_and_its_row_is_empty() {
@@ -96,6 +97,24 @@ async fn a_deletion_goes_on_although_its_client_hangs_up() {
 }
 
 #[tokio::test]
+async fn a_service_that_stops_ends_what_it_was_asked_for_before() {
+    let shop = Shop::start().await;
+    let path = shop.customer("a@b").await;
+    shop.world.orders.behave(Behaviour::Holds);
+    let deleting = tokio::spawn(answer(shop.request(&of(Role::Admin), Method::DELETE, &path)));
+    shop.world.orders.wait_until_asked(1).await;
+    deleting.abort();
+    assert!(deleting.await.unwrap_err().is_cancelled());
+    shop.tell_to_stop();
+    // Nobody is served any more, and the deletion still goes on.
+    wait_until("it takes no requests", async || !shop.is_reachable().await).await;
+    assert_eq!(shop.world.closing().await, 1);
+    shop.world.orders.behave(Behaviour::Closes);
+    let world = shop.stop().await;
+    assert_eq!((world.closing().await, world.orders.asked().len()), (0, 1));
+}
+
+#[tokio::test]
 async fn deletions_of_one_customer_at_once_delete_it_once() {
     let shop = Shop::start().await;
     shop.warm_up().await;
@@ -135,12 +154,32 @@ async fn what_could_not_be_deleted_now_is_deleted_when_the_order_service_is_back
     assert!(!unavailable.header("retry-after").is_empty());
     assert_eq!(shop.world.closing().await, 1);
     shop.log_in("a@b", PASSWORD).await.is(401, "unauthenticated");
-    // It is not even tried again before a minute has passed.
     shop.world.orders = OrderService::start(port).await;
     shop.world.let_a_minute_pass().await;
     shop.world.wait_until_nothing_closes().await;
     shop.get(&path).await.is(404, "not-found");
     assert!(!shop.world.is_live(&token).await);
+}
+
+#[tokio::test]
+async fn a_deletion_that_somebody_went_on_with_in_the_last_minute_is_left_alone() {
+    let shop = Shop::start().await;
+    let paths = [shop.customer("a@b").await, shop.customer("c@d").await, shop.customer("e@f").await];
+    shop.world.orders.behave(Behaviour::Fails);
+    for path in &paths[..2] {
+        shop.delete(path).await.is(503, "dependency-unavailable");
+    }
+    let of_second = || shop.world.orders.asked().iter().filter(|id| *id == "2").count();
+    let before = of_second();
+    shop.world.orders.behave(Behaviour::Closes);
+    let age = "UPDATE customer_service.customers SET closing_at = closing_at - interval '61 seconds' WHERE id = 1";
+    shop.world.execute(age).await;
+    wait_until("the first is finished", async || shop.world.closing().await == 1).await;
+    // The next one takes so long that the finisher looks again meanwhile.
+    shop.world.orders.behave(Behaviour::Fails);
+    shop.delete(&paths[2]).await.is(503, "dependency-unavailable");
+    assert_eq!(of_second(), before);
+    assert_eq!(shop.world.closing().await, 2);
 }
 
 #[tokio::test]

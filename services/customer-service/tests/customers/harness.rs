@@ -245,6 +245,15 @@ impl Shop {
         value.map_or(0, |value| value.parse().unwrap())
     }
 
+    pub(crate) fn tell_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Whether anybody answers.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        self.anyones(Method::GET, "/healthz").send().await.is_ok()
+    }
+
     /// Stops it, and waits for its end.
     pub(crate) async fn stop(self) -> World {
         self.stop.cancel();

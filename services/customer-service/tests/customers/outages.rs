@@ -6,7 +6,7 @@ use serde_json::json;
 use service_kit::auth::Role;
 
 use crate::harness::{Answer, PASSWORD, Shop, answer, customer, of};
-use crate::world::{World, folder};
+use crate::world::{World, folder, wait_until};
 
 fn assert_unavailable(answer: &Answer) {
     answer.is(503, "dependency-unavailable");
@@ -102,9 +102,11 @@ async fn many_logins_that_wait_for_dynamodb_leave_connections_for_others() {
     let mut shop = Shop::start().await;
     shop.customer("a@b").await;
     shop.warm_up().await;
-    shop.world.stop_dynamodb().await;
+    let _silent = shop.world.let_dynamodb_hang().await;
     let logins = crate::harness::all((0..16).map(|_| shop.logs_in("a@b", PASSWORD)));
     let reads = async {
+        // Sessions are listed before they are put into DynamoDB.
+        wait_until("half of the connections wait", async || shop.world.listed_sessions().await.len() >= 8).await;
         let mut answers = Vec::new();
         for _ in 0..20 {
             answers.push(shop.get("/customers/1").await);

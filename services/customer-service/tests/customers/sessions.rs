@@ -133,6 +133,24 @@ async fn a_session_ends_by_itself() {
 }
 
 #[tokio::test]
+async fn sessions_are_forgotten_some_time_after_they_have_expired() {
+    let shop = Shop::start().await;
+    shop.customer("a@b").await;
+    for (token, hours) in [("live", -1), ("just expired", 0), ("long expired", 2)] {
+        let insertion = sqlx::query(
+            "INSERT INTO customer_service.sessions (token_hash, customer_id, expires_at)
+             VALUES ($1, 1, now() - make_interval(hours => $2))",
+        );
+        insertion.bind(token).bind(hours).execute(&mut shop.world.connect().await).await.unwrap();
+    }
+    let world = shop.stop().await;
+    let flags = world.flags();
+    let shop = Shop::start_with(world, &flags).await;
+    let is_swept = async || shop.world.listed_sessions().await == ["just expired", "live"];
+    crate::world::wait_until("the session is forgotten", is_swept).await;
+}
+
+#[tokio::test]
 async fn a_hash_that_was_made_with_other_costs_is_renewed_by_the_next_login() {
     let shop = Shop::start().await;
     shop.customer("a@b").await;

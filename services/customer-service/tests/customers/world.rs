@@ -12,6 +12,7 @@ use customer_service::{Args, NAME};
 use service_kit::session::{self, Sessions};
 use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use crate::order_service::OrderService;
@@ -135,6 +136,12 @@ impl World {
     pub(crate) async fn start_dynamodb(&mut self) {
         let tables = self.folder.path().join("tables");
         self.dynamodb = Some(DynamoDb::start(Some(&tables), self.dynamodb_port).await.unwrap());
+    }
+
+    /// It takes connections and answers nothing, until the listener is dropped.
+    pub(crate) async fn let_dynamodb_hang(&mut self) -> TcpListener {
+        self.stop_dynamodb().await;
+        TcpListener::bind(("127.0.0.1", self.dynamodb_port)).await.unwrap()
     }
 
     /// A connection to the database of the test's own.

@@ -1,15 +1,12 @@
 //! Events to the queue: SQS FIFO, where an order is a group, and an event that comes again within five minutes is dropped.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use aws_client::SqsEndpointArgs;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use reqwest::Url;
 use service_kit::causes;
 
 use super::relay::Carrier;
@@ -26,9 +23,9 @@ pub struct QueueArgs {
     #[arg(long, env = "ORDER_EVENTS_QUEUE_URL", value_name = "URL")]
     pub order_events_queue_url: Option<String>,
 
-    /// Where SQS is, if not at AWS. One on this machine is an emulator, which takes any region and credentials
-    #[arg(long, env = "AWS_ENDPOINT_URL_SQS", value_name = "URL")]
-    pub sqs_endpoint_url: Option<String>,
+    /// Where SQS is.
+    #[command(flatten)]
+    pub sqs_endpoint: SqsEndpointArgs,
 }
 
 impl QueueArgs {
@@ -43,31 +40,10 @@ impl QueueArgs {
             .operation_attempt_timeout(Duration::from_secs(3))
             .operation_timeout(Duration::from_secs(6))
             .build();
-        let settings = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(2));
-        let settings = match self.sqs_endpoint_url.as_deref().filter(|url| !url.is_empty()) {
-            Some(url) if is_on_this_machine(url) => settings
-                .endpoint_url(url)
-                .region(region_of_environment().unwrap_or(Region::new("local")))
-                .credentials_provider(Credentials::new("footfall", "footfall", None, None, "emulator")),
-            Some(url) => settings.endpoint_url(url),
-            None => settings,
-        };
+        let retries = RetryConfig::standard().with_max_attempts(2);
+        let settings = self.sqs_endpoint.loader().timeout_config(timeouts).retry_config(retries);
         Client::new(&settings.load().await)
     }
-}
-
-fn region_of_environment() -> Option<Region> {
-    std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty()).map(Region::new)
-}
-
-/// Whether a URL leads to the loopback interface.
-fn is_on_this_machine(url: &str) -> bool {
-    let url = Url::parse(url).ok();
-    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// A sender to one queue.
@@ -130,18 +106,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_addresses_of_this_machine_are_emulators() {
-        for url in ["http://localhost:9324", "http://127.0.0.1:9324/", "http://[::1]:9324", "http://LOCALHOST"] {
-            assert!(is_on_this_machine(url), "{url}");
-        }
-        for url in ["https://sqs.eu-central-1.amazonaws.com", "http://localhost.example", "http://10.0.0.1", ""] {
-            assert!(!is_on_this_machine(url), "{url}");
-        }
-    }
-
-    #[test]
     fn an_empty_variable_is_no_queue() {
-        let args = |url: &str| QueueArgs { order_events_queue_url: Some(url.to_owned()), sqs_endpoint_url: None };
+        let args = |url: &str| QueueArgs { order_events_queue_url: Some(url.to_owned()), ..QueueArgs::default() };
         assert_eq!(args("").url(), None);
         assert_eq!(args("http://queue").url(), Some("http://queue"));
     }

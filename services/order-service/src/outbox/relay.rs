@@ -47,10 +47,12 @@ pub(crate) async fn relay(orders: &Arc<Orders>, halt: &CancellationToken) {
         match take_lock(orders.database.pool()).await {
             Ok(Some(mut lock)) => {
                 tracing::info!("this replica sends the events of orders");
+                orders.metrics.set_relaying(true);
                 tokio::select! {
                     () = send_everything(orders, halt) => close(lock).await,
                     reason = lost(&mut lock) => tracing::warn!(reason, "this replica no longer sends; another one may"),
                 }
+                orders.metrics.set_relaying(false);
             }
             Ok(None) => tracing::debug!("another replica sends the events of orders"),
             Err(reason) => tracing::warn!(reason, "events of orders wait for the database"),
@@ -169,4 +171,16 @@ fn first_of_each_order(mut rows: Vec<Row>) -> Vec<Row> {
     let mut orders = HashSet::with_capacity(rows.len());
     rows.retain(|row| orders.insert(row.order_id));
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_has_one_row_under_way_its_first() {
+        let rows = [(1, 7), (2, 8), (3, 7), (5, 9), (6, 8)].map(|(id, order_id)| Row::of(id, order_id));
+        let first = first_of_each_order(rows.to_vec());
+        assert_eq!(first.iter().map(|row| (row.id, row.order_id)).collect::<Vec<_>>(), [(1, 7), (2, 8), (5, 9)]);
+    }
 }

@@ -74,6 +74,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    #[cfg(test)]
+    pub(super) const fn of(id: i64, order_id: i64) -> Self {
+        Row { id, order_id, event_id: None, payload: None }
+    }
+
     /// The event's id and text. Rows for which there is none are not due where events are sent.
     pub(super) fn event(&self) -> (&str, &str) {
         (self.event_id.as_deref().unwrap_or_default(), self.payload.as_deref().unwrap_or_default())

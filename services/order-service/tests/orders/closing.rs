@@ -3,7 +3,14 @@
 use reqwest::{Method, RequestBuilder};
 
 use crate::answer::{all, answer, count};
-use crate::harness::{Desk, Shop, admin, customer, service};
+use crate::harness::{Desk, Shop, admin, customer, service, until};
+
+const ORDERED: &str = "CREATE TRIGGER wait BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION wait()";
+const CLOSED: &str = "CREATE TRIGGER wait BEFORE INSERT ON closed_customers FOR EACH ROW EXECUTE FUNCTION wait()";
+/// How many wait for the lock of a customer.
+const WAITING: &str =
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = 252116993
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 fn asking(desk: &Desk, method: Method, customer: i64) -> RequestBuilder {
     desk.request(&service(), method, &format!("/internal/closed-customers/{customer}"))
@@ -68,6 +75,38 @@ async fn an_order_and_the_end_of_its_customers_account_at_once_do_not_both_succe
     }
     assert_eq!(closed + kept, 40);
     assert!(closed > 0 && kept > 0, "closed {closed}, kept {kept}: nothing was told");
+}
+
+#[tokio::test]
+async fn whoever_closes_an_account_waits_for_an_order_that_has_begun() {
+    let shop = Shop::start().await;
+    let product = shop.stage.product("19.99", 5).await;
+    let held = shop.stage.database.hold(ORDERED).await;
+    let placing = tokio::spawn(answer(shop.desk.ordering(&product, 1)));
+    held.reached().await;
+    let closing = tokio::spawn(answer(asking(&shop.desk, Method::PUT, 7)));
+    until("the closing waits", async || shop.number(WAITING).await == 1).await;
+    held.let_go().await;
+    let (placed, refused) = (placing.await.unwrap(), closing.await.unwrap());
+    assert_eq!(placed.status, 201, "{placed:?}");
+    refused.is(409, "open-orders");
+}
+
+#[tokio::test]
+async fn an_order_waits_for_whoever_has_begun_to_close_its_account() {
+    let shop = Shop::start().await;
+    let product = shop.stage.product("19.99", 5).await;
+    let held = shop.stage.database.hold(CLOSED).await;
+    let closing = tokio::spawn(answer(asking(&shop.desk, Method::PUT, 7)));
+    held.reached().await;
+    let placing = tokio::spawn(answer(shop.desk.ordering(&product, 1)));
+    until("the order waits", async || shop.number(WAITING).await == 1).await;
+    // Others do not.
+    assert_eq!(answer(shop.desk.ordering_for(8, &product, 1)).await.status, 201);
+    held.let_go().await;
+    let (refused, closed) = (placing.await.unwrap(), closing.await.unwrap());
+    assert_eq!(closed.status, 204, "{closed:?}");
+    refused.is(404, "not-found");
 }
 
 #[tokio::test]

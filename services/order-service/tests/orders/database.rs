@@ -90,6 +90,10 @@ impl Database {
     }
 }
 
+/// How many wait for a [`Held`].
+const WAITING: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = 1
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
 /// A change that waits for us.
 pub(crate) struct Held {
     connection: PgConnection,
@@ -99,9 +103,16 @@ pub(crate) struct Held {
 impl Held {
     /// Waits until somebody wants to make the change.
     pub(crate) async fn reached(&self) {
-        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = 1
+        crate::harness::until("somebody waits", async || self.database.number(WAITING).await > 0).await;
+    }
+
+    /// The change is not made: whoever waits to make it was killed, which the server would notice only after it.
+    pub(crate) async fn call_off(self) {
+        let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks
+                     WHERE locktype = 'advisory' AND NOT granted AND classid = 1
                        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-        crate::harness::until("somebody waits", async || self.database.number(waiting).await > 0).await;
+        crate::harness::until("nobody waits", async || self.database.number(ended).await == 0).await;
+        self.let_go().await;
     }
 
     /// The change goes on.

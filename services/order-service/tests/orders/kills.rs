@@ -53,7 +53,7 @@ impl Scene {
         let answered = client.await.unwrap();
         assert!(answered.is_err() || matches!(step, Step::AfterTheConfirmation), "{answered:?}");
         if let Some(held) = held {
-            held.let_go().await;
+            held.call_off().await;
         }
         Scene { stage, product }
     }

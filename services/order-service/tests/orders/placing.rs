@@ -7,6 +7,7 @@ use crate::answer::{all, answer, count};
 use crate::harness::{Shop, admin, customer, ids};
 
 const ORDERS: &str = "SELECT count(*) FROM orders";
+const UNSETTLED: &str = "SELECT count(*) FROM orders WHERE status = 'PENDING'";
 const ABANDONED: &str = "SELECT count(*) FROM orders WHERE abandoned_at IS NOT NULL";
 
 #[tokio::test]
@@ -38,31 +39,31 @@ async fn an_order_is_confirmed_with_its_stock_and_price_as_they_were_reserved() 
 
 #[tokio::test]
 async fn of_200_buyers_of_the_last_10_pieces_at_once_10_succeed() {
-    let shop = Shop::start().await;
+    let shop = Shop::with(&["--order-pending-timeout", "10s"]).await;
     shop.warm_up().await;
     let product = shop.stage.product("19.99", 10).await;
-    let buying = |buyers: usize| (0..buyers).map(|_| shop.desk.ordering(&product, 1)).collect::<Vec<_>>();
-    let mut answers = all(buying(200)).await;
-    // A machine that is busy with other things lets some wait too long for a connection. They have taken nothing that they
-    // do not give back, so they try again.
+    let (mut confirmed, mut buyers) = (0, 200);
+    // A machine that is busy with other things lets some wait too long for a connection. They have taken nothing that does
+    // not come back, so once all of it is back, whoever has no order tries again.
     loop {
-        let shed = count(&answers, 503);
-        if shed == 0 {
+        let answers = all((0..buyers).map(|_| shop.desk.ordering(&product, 1))).await;
+        let (placed, refused) = (count(&answers, 201), count(&answers, 409));
+        assert!(answers.iter().all(|answer| matches!(answer.status, 201 | 409 | 503 | 504)), "{answers:?}");
+        for answer in answers.iter().filter(|answer| answer.status == 409) {
+            answer.is(409, "insufficient-stock");
+            assert_eq!(answer.json()["available"], 0);
+        }
+        (confirmed, buyers) = (confirmed + placed, buyers - placed);
+        assert!(confirmed <= 10, "{confirmed} orders of 10 pieces");
+        if refused == buyers {
             break;
         }
-        answers.retain(|answer| answer.status != 503);
-        answers.extend(all(buying(shed)).await);
+        crate::harness::until("all is given back", async || shop.number(UNSETTLED).await == 0).await;
     }
-    assert_eq!((count(&answers, 201), count(&answers, 409)), (10, 190), "{answers:?}");
-    for refused in answers.iter().filter(|answer| answer.status == 409) {
-        refused.is(409, "insufficient-stock");
-        assert_eq!(refused.json()["available"], 0);
-    }
-    assert_eq!(shop.stage.stock(&product).await, 0);
-    assert_eq!(shop.desk.listed().await.len(), 10);
+    assert_eq!((confirmed, buyers, shop.stage.stock(&product).await), (10, 190, 0));
     // What was refused goes without a trace.
     crate::harness::until("nothing is left", async || shop.number(ORDERS).await == 10).await;
-    assert_eq!(shop.stage.stock(&product).await, 0);
+    assert_eq!((shop.desk.listed().await.len(), shop.stage.stock(&product).await), (10, 0));
     assert_eq!(shop.number("SELECT count(*) FROM outbox WHERE payload LIKE '%order.confirmed%'").await, 10);
 }
 

@@ -1,15 +1,15 @@
-//! How every program of Footfall reaches DynamoDB: region and credentials come from the AWS default chain, the address
+//! How every program of Footfall reaches services of AWS: region and credentials come from the AWS default chain, the address
 //! from a flag or a variable. An address on this machine is an emulator, and needs neither region nor credentials.
 
 use std::net::IpAddr;
 
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_credential_types::Credentials;
 use clap::Args;
 
 /// Where DynamoDB is, if not at AWS.
 #[derive(Args, Clone, Debug, Default)]
-pub struct EndpointArgs {
+pub struct DynamoDbEndpointArgs {
     /// Where DynamoDB is, if not at AWS. One on this machine is an emulator, which takes any region and credentials.
     #[arg(
         id = "dynamodb_endpoint_url",
@@ -21,19 +21,46 @@ pub struct EndpointArgs {
     pub url: Option<String>,
 }
 
-impl EndpointArgs {
+/// Where SQS is, if not at AWS.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SqsEndpointArgs {
+    /// Where SQS is, if not at AWS. One on this machine is an emulator, which takes any region and credentials.
+    #[arg(
+        id = "sqs_endpoint_url",
+        long = "sqs-endpoint-url",
+        env = "AWS_ENDPOINT_URL_SQS",
+        value_name = "URL",
+        help_heading = "SQS"
+    )]
+    pub url: Option<String>,
+}
+
+impl DynamoDbEndpointArgs {
     /// Settings by the AWS default chain, to be completed and loaded.
     #[must_use]
     pub fn loader(&self) -> ConfigLoader {
-        let settings = aws_config::defaults(BehaviorVersion::latest());
-        match &self.url {
-            Some(url) if is_on_this_machine(url) => settings
-                .endpoint_url(url)
-                .region(region_of_environment().unwrap_or(Region::new("local")))
-                .credentials_provider(Credentials::new("footfall", "footfall", None, None, "emulator")),
-            Some(url) => settings.endpoint_url(url),
-            None => settings,
-        }
+        loader(self.url.as_deref())
+    }
+}
+
+impl SqsEndpointArgs {
+    /// Settings by the AWS default chain, to be completed and loaded.
+    #[must_use]
+    pub fn loader(&self) -> ConfigLoader {
+        loader(self.url.as_deref())
+    }
+}
+
+fn loader(url: Option<&str>) -> ConfigLoader {
+    let settings = aws_config::defaults(BehaviorVersion::latest());
+    // An empty variable is an absent one.
+    match url.filter(|url| !url.is_empty()) {
+        Some(url) if is_on_this_machine(url) => settings
+            .endpoint_url(url)
+            .region(region_of_environment().unwrap_or(Region::new("local")))
+            .credentials_provider(Credentials::new("footfall", "footfall", None, None, "emulator")),
+        Some(url) => settings.endpoint_url(url),
+        None => settings,
     }
 }
 
