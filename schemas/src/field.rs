@@ -33,13 +33,17 @@ pub enum FieldCode {
     TooManyDigits,
     /// Fields contradict each other.
     Conflict,
+    /// It names something that is not there.
+    NotFound,
+    /// It is not the present password.
+    WrongPassword,
     /// The event would not be counted, for this reason.
     Event(Reason),
 }
 
 impl FieldCode {
     /// Every code that is not an event's reason.
-    pub const FIELDS: [FieldCode; 11] = [
+    pub const FIELDS: [FieldCode; 13] = [
         FieldCode::Required,
         FieldCode::Unknown,
         FieldCode::Duplicate,
@@ -51,6 +55,8 @@ impl FieldCode {
         FieldCode::AboveMaximum,
         FieldCode::TooManyDigits,
         FieldCode::Conflict,
+        FieldCode::NotFound,
+        FieldCode::WrongPassword,
     ];
 
     /// The code as clients and error files have it.
@@ -68,6 +74,8 @@ impl FieldCode {
             FieldCode::AboveMaximum => "above_maximum",
             FieldCode::TooManyDigits => "too_many_digits",
             FieldCode::Conflict => "conflict",
+            FieldCode::NotFound => "not_found",
+            FieldCode::WrongPassword => "wrong_password",
             FieldCode::Event(reason) => reason.code(),
         }
     }

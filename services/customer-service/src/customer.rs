@@ -134,12 +134,6 @@ fn phone(value: &RawValue) -> Result<String, Refusal> {
     Err(Refusal::new(FieldCode::InvalidFormat, "must be a phone number of digits, spaces and + ( ) - . /"))
 }
 
-/// A text without the difference of small and capital letters. Through capitals, as some small letters share one: `ß` is
-/// `SS`.
-pub(crate) fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
-}
-
 /// Nobody has, or no longer has, this id; or not for this caller.
 pub(crate) fn no_such_customer(id: Id) -> Problem {
     Problem::not_found(format!("there is no customer {id}"))

@@ -93,7 +93,7 @@ impl Customers {
         }
         let place = Place::Pointer("/current_password".to_owned());
         let detail = "current_password is not the present password; send the one that the customer logs in with";
-        Err(Problem::of_faults(vec![Fault { place, code: FieldCode::Conflict, detail: detail.to_owned() }]))
+        Err(Problem::of_faults(vec![Fault { place, code: FieldCode::WrongPassword, detail: detail.to_owned() }]))
     }
 
     /// Sets the hash and ends the other sessions, unless the password is no longer the one that was verified.

@@ -13,13 +13,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 use service_kit::auth::{Caller, Role};
 use service_kit::input::{Fields, Parameters, RawBody, rule};
-use service_kit::{Id, Kind, Problem};
+use service_kit::{Id, Kind, Problem, fold};
 use utoipa::ToSchema;
 
 use self::list::{Beginning, Begun};
 use crate::Customers;
 use crate::credentials::{self, Credentials};
-use crate::customer::{claimed_password, fold};
+use crate::customer::claimed_password;
 
 /// Where a session is to those who have it.
 const CURRENT: &str = "/sessions/current";

@@ -38,6 +38,7 @@ mod service;
 pub mod session;
 mod start;
 pub mod telemetry;
+mod text;
 
 pub use health::{Gate, Readiness};
 pub use id::{Id, PathId};
@@ -45,3 +46,4 @@ pub use problem::{Fault, Kind, MEDIA_TYPE, Place, Problem, causes};
 pub use request::{REQUEST_ID, RequestContext, TRACEPARENT};
 pub use service::{Listeners, Service};
 pub use start::{Error, main, stop_on_signals};
+pub use text::fold;

@@ -253,6 +253,8 @@ impl Problem {
         let slug = slug.strip_prefix("/problems/").unwrap_or_default();
         let kind = Kind::ALL.into_iter().find(|kind| kind.slug() == slug && kind.status() == status);
         match kind {
+            // What stands between the services answers in their place, without a problem.
+            None if matches!(status.as_u16(), 502..=504) => Problem::unavailable("another service", status),
             None | Some(Kind::Unauthenticated | Kind::Forbidden | Kind::Internal) => {
                 Problem::internal(format_args!("another service answered {status}: {detail:?}"))
             }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use axum::http::{Method, StatusCode};
+use axum::http::Method;
 use schemas::{Currency, FieldCode, Money};
 use serde::Deserialize;
 use serde_json::json;
@@ -90,16 +90,12 @@ fn path(order: Id) -> String {
 
 /// What the client is told of a reservation that was not made.
 fn refused(reply: &Reply, wish: &Wish) -> Problem {
-    // Also without a problem: what stands between the services may answer in their place.
-    if matches!(reply.status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) {
-        return Problem::unavailable(CATALOG, reply.status);
-    }
-    let problem = reply.problem();
+    let problem = unavailable(reply.problem());
     match problem.kind() {
         Kind::InsufficientStock => problem,
         Kind::NotFound => {
             let detail = format!("product_id is {}; there is no such product", wish.product_id);
-            fault("/product_id", FieldCode::Unknown, detail)
+            fault("/product_id", FieldCode::NotFound, detail)
         }
         // Released: whoever gave the order up was faster.
         Kind::IllegalTransition => superseded(),

@@ -141,12 +141,6 @@ pub(crate) fn no_such_product(id: Id) -> Problem {
     Problem::not_found(format!("there is no product {id}"))
 }
 
-/// A text without the difference of small and capital letters. Through capitals, as some small letters share one: `ß` is
-/// found by `SS`.
-pub(crate) fn fold(text: &str) -> String {
-    text.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
-}
-
 /// A product as the database has it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Record {

@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use service_kit::Kind;
+use service_kit::{Kind, fold};
 
 use super::*;
 

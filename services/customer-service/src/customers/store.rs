@@ -1,12 +1,12 @@
 //! Customers in the database.
 
 use service_kit::page::PageRequest;
-use service_kit::{Id, Kind, Problem};
+use service_kit::{Id, Kind, Problem, fold};
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 
 use super::LIST;
 use super::filters::Filters;
-use crate::customer::{Content, Record, fold};
+use crate::customer::{Content, Record};
 
 /// The constraint that no two customers have the same e-mail address.
 const EMAIL_IS_UNIQUE: &str = "customers_email_is_unique";

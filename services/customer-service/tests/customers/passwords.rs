@@ -53,7 +53,7 @@ async fn a_customer_has_to_know_its_present_password_and_what_an_admin_claims_is
         for wrong in ["wrong password", "", "correct horse batterY"] {
             let refused = answer(shop.sets_password(&caller, &path, Some(wrong), NEW)).await;
             refused.is(422, "validation-failed");
-            assert_eq!(refused.faults(), [("/current_password".to_owned(), "conflict".to_owned())]);
+            assert_eq!(refused.faults(), [("/current_password".to_owned(), "wrong_password".to_owned())]);
         }
     }
     assert!(shop.world.is_live(&token).await);

@@ -88,7 +88,7 @@ async fn an_order_of_a_product_that_is_not_there_is_refused_at_its_field() {
     let shop = Shop::start().await;
     let refused = answer(shop.desk.ordering("42", 1)).await;
     refused.is(422, "validation-failed");
-    assert_eq!(refused.faults(), [("/product_id".to_owned(), "unknown".to_owned())]);
+    assert_eq!(refused.faults(), [("/product_id".to_owned(), "not_found".to_owned())]);
     crate::harness::until("nothing is left", async || shop.number(ORDERS).await == 0).await;
 }
 

@@ -1,3 +1,5 @@
+use service_kit::fold;
+
 use super::*;
 
 fn eur() -> Currency {

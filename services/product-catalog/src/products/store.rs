@@ -1,11 +1,11 @@
 //! Products in the database.
 
-use service_kit::Id;
 use service_kit::page::PageRequest;
+use service_kit::{Id, fold};
 use sqlx::{PgConnection, PgPool, Postgres, QueryBuilder};
 
 use super::filters::Filters;
-use crate::product::{Content, Record, fold};
+use crate::product::{Content, Record};
 
 /// What a [`Record`] is read from. By name: a column that a later version adds must not break this one's statements.
 macro_rules! columns {
