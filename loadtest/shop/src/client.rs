@@ -10,6 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
 
+/// How long an answer may take: longer than any service needs to say that it took too long.
+const TIME_LIMIT: Duration = Duration::from_secs(40);
+/// How long a connection is kept that nobody uses: less than the gateway drains, so that it is never closed under a request.
+const IDLE_LIMIT: Duration = Duration::from_secs(1);
 /// How long a call is sent again until it is given up.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The pause after a refused connection, for which nobody names one.
@@ -82,7 +86,7 @@ enum Sent {
 
 impl Client {
     pub(crate) fn new(base: &str, books: Arc<Books>) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(40)).build()?;
+        let http = reqwest::Client::builder().timeout(TIME_LIMIT).pool_idle_timeout(IDLE_LIMIT).build()?;
         Ok(Client { http, base: base.to_owned(), books })
     }
 
