@@ -91,6 +91,10 @@ fn every_flag_that_a_page_names_exists() {
         "port",
         "no-default-features",
         "fail-with-body",
+        "seconds",
+        "warm-up",
+        "programs",
+        "gateway",
     ];
     for Page { name, text } in pages() {
         for piece in text.split(" --").chain(text.split("`--")).skip(1) {
