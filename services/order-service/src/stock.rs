@@ -90,8 +90,9 @@ fn path(order: Id) -> String {
 
 /// What the client is told of a reservation that was not made.
 fn refused(reply: &Reply, wish: &Wish) -> Problem {
-    let problem = unavailable(reply.problem());
+    let problem = reply.problem();
     match problem.kind() {
+        Kind::DependencyUnavailable | Kind::Overloaded | Kind::Timeout => Problem::unavailable(CATALOG, reply.status),
         Kind::InsufficientStock => problem,
         Kind::NotFound => {
             let detail = format!("product_id is {}; there is no such product", wish.product_id);
