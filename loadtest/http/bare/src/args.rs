@@ -8,7 +8,7 @@ use rdkafka::producer::FutureProducer;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use crate::Trouble;
+use crate::server::Trouble;
 
 /// As many connections as a service has, unless told.
 const MAX_CONNECTIONS: u32 = 16;

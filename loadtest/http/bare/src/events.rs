@@ -10,7 +10,7 @@ use rdkafka::producer::{DeliveryFuture, FutureRecord};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{Limit, failed};
+use crate::server::{Limit, failed};
 
 #[derive(Serialize)]
 pub(crate) struct Receipt {

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use schemas::{EventTime, Money};
 use serde::Serialize;
 
-use crate::{Limit, failed};
+use crate::server::{Limit, failed};
 
 /// That of `services/product-catalog/src/products/store.rs`.
 const FIND: &str = "SELECT id, name, description, price, category, stock_quantity, version,

@@ -2,71 +2,21 @@
 
 use clap::Parser as _;
 use customer_service::{Args, NAME};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, IF_MATCH};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use service_kit::auth::{Caller, Role, SessionId, TokenSigner};
+use service_kit::auth::{Caller, Role, SessionId};
 use service_kit::{Error, Id, Listeners};
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{MAX_CONNECTIONS, SECRET, World, wait_until};
+use crate::world::{World, wait_until};
+
+pub(crate) use test_kit::{Answer, MAX_CONNECTIONS, SECRET, all, answer, authorization, count};
 
 /// The password of customers that tests make.
 pub(crate) const PASSWORD: &str = "correct horse battery";
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn etag(&self) -> &str {
-        self.header("etag")
-    }
-
-    /// The status and the problem's kind; the answer must be one, whole.
-    pub(crate) fn problem(&self) -> (u16, String) {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
-        let problem = self.json();
-        assert_eq!(problem["status"], self.status);
-        assert!(problem["trace_id"].is_string() && problem["detail"].is_string(), "{problem}");
-        (self.status, problem["type"].as_str().unwrap().strip_prefix("/problems/").unwrap().to_owned())
-    }
-
-    /// Asserts which problem it is.
-    pub(crate) fn is(&self, status: u16, kind: &str) {
-        assert_eq!(self.problem(), (status, kind.to_owned()), "{self:?}");
-    }
-
-    /// Where the faults lie and what they are, in order.
-    pub(crate) fn faults(&self) -> Vec<(String, String)> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let place = |fault: &Value| format!("{}{}", text(&fault["pointer"]), text(&fault["parameter"]));
-        let problem = self.json();
-        let mut faults: Vec<_> =
-            problem["errors"].as_array().unwrap().iter().map(|fault| (place(fault), text(&fault["code"]))).collect();
-        faults.sort();
-        faults
-    }
-}
-
-/// An `Authorization` header as the gateway makes it.
-pub(crate) fn authorization(audience: &'static str, secret: &str, caller: &Caller) -> String {
-    TokenSigner::new(audience, &secret.parse().unwrap()).authorization(caller).unwrap()
-}
 
 /// A customer by its id, logged in by this token where there is one.
 pub(crate) fn customer(id: i64, token: Option<&str>) -> Caller {
@@ -260,25 +210,4 @@ impl Shop {
         self.served.await.unwrap().unwrap();
         self.world
     }
-}
-
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.unwrap() }
-}
-
-/// Sends all at once.
-pub(crate) async fn all(requests: impl IntoIterator<Item = RequestBuilder>) -> Vec<Answer> {
-    let mut running: JoinSet<Answer> = requests.into_iter().map(answer).collect();
-    let mut answers = Vec::new();
-    while let Some(answer) = running.join_next().await {
-        answers.push(answer.unwrap());
-    }
-    answers
-}
-
-/// How many answers have this status.
-pub(crate) fn count(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status == status).count()
 }

@@ -6,7 +6,7 @@ use reqwest::header::AUTHORIZATION;
 use service_kit::auth::Role;
 
 use crate::harness::{Shop, answer, authorization, of};
-use crate::world::SECRET;
+use test_kit::SECRET;
 
 /// Every route of the description.
 fn routes() -> Vec<(Method, String)> {

@@ -61,7 +61,7 @@ async fn a_deletion_whose_process_dies_before_sessions_are_ended_is_finished_by_
     let world = World::create().await;
     let process = Process::start(&world, &[]).await;
     let token = being_deleted(&world, &process).await;
-    let mut connection = world.connect().await;
+    let mut connection = world.database.connect().await;
     begin(&mut connection, "SELECT FROM customer_service.customers FOR UPDATE").await;
     world.orders.behave(Behaviour::Closes);
     world.wait_until_it_waits_for_a_lock().await;
@@ -76,7 +76,7 @@ async fn a_deletion_whose_process_dies_after_sessions_are_ended_is_finished_by_a
     let world = World::create().await;
     let process = Process::start(&world, &[]).await;
     let token = being_deleted(&world, &process).await;
-    let mut connection = world.connect().await;
+    let mut connection = world.database.connect().await;
     // They are taken off the list once they are ended.
     begin(&mut connection, "SELECT FROM customer_service.sessions FOR UPDATE").await;
     world.orders.behave(Behaviour::Closes);
@@ -115,7 +115,7 @@ async fn what_logins_leave_that_died_in_the_middle_is_ended_with_the_others() {
             "INSERT INTO customer_service.sessions (token_hash, customer_id, expires_at) VALUES ($1, 1, now() + '1 minute')",
         );
         let hash = SessionId::of_token(token);
-        insertion.bind(hash.as_str()).execute(&mut shop.world.connect().await).await.unwrap();
+        insertion.bind(hash.as_str()).execute(&mut shop.world.database.connect().await).await.unwrap();
     }
     assert!(shop.world.is_live("second").await);
     let changed = answer(shop.sets_password(&of(Role::Admin), &path, None, "another password")).await;

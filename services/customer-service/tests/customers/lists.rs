@@ -10,7 +10,7 @@ use crate::harness::{Shop, all, count};
 
 /// Makes so many customers, who do not have to log in.
 async fn fill(shop: &Shop, customers: i64) {
-    let mut connection = shop.world.connect().await;
+    let mut connection = shop.world.database.connect().await;
     let insertion = sqlx::query(
         "INSERT INTO customer_service.customers (name, email, folded_email, phone, address, password_hash)
          SELECT 'Ann', 'Ann' || n || '@b', 'ann' || n || '@b', '', '', '' FROM generate_series(1, $1) AS n",

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::SECRET;
+use test_kit::SECRET;
 
 const NAME: &str = "order-service";
 

@@ -6,7 +6,8 @@ use serde_json::json;
 use service_kit::auth::Role;
 
 use crate::harness::{Answer, PASSWORD, Shop, answer, customer, of};
-use crate::world::{World, folder, wait_until};
+use crate::world::{World, wait_until};
+use test_kit::folder;
 
 fn assert_unavailable(answer: &Answer) {
     answer.is(503, "dependency-unavailable");

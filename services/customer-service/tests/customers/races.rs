@@ -27,7 +27,7 @@ async fn assert_all_ended(shop: &Shop, logins: &[Answer]) {
 
 /// The answer to a login whose password was verified before, and that goes on after, a change of its customer's row.
 async fn login_around(shop: &Shop, change: &'static str, value: &str) -> Answer {
-    let mut connection = shop.world.connect().await;
+    let mut connection = shop.world.database.connect().await;
     let mut transaction = connection.begin().await.unwrap();
     sqlx::query(change).bind(value).execute(&mut *transaction).await.unwrap();
     let login = tokio::spawn(answer(shop.logs_in("a@b", PASSWORD)));

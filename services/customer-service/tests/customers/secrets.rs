@@ -6,7 +6,8 @@ use service_kit::auth::Role;
 
 use crate::harness::{Answer, answer, customer, of};
 use crate::process::Process;
-use crate::world::{SECRET, World};
+use crate::world::World;
+use test_kit::SECRET;
 
 const FIRST: &str = "first-secret-password";
 const SECOND: &str = "second-secret-password";
@@ -48,7 +49,7 @@ async fn no_password_hash_or_token_is_in_a_log_line_or_in_an_answer_that_is_not_
         log.iter().any(|line| line.contains("customer_service.customers") || line.contains("INSERT INTO customers"))
     );
     assert!(log.iter().any(|line| line.contains("\"deleted\"")), "{log:?}");
-    let secrets = [FIRST, SECOND, WRONG, &token, "$argon2id$", SECRET, world.server.postgres.password()];
+    let secrets = [FIRST, SECOND, WRONG, &token, "$argon2id$", SECRET, world.database.server.postgres.password()];
     for secret in secrets {
         for line in &log {
             assert!(!line.contains(secret), "{secret}: {line}");

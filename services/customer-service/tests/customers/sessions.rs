@@ -141,7 +141,7 @@ async fn sessions_are_forgotten_some_time_after_they_have_expired() {
             "INSERT INTO customer_service.sessions (token_hash, customer_id, expires_at)
              VALUES ($1, 1, now() - make_interval(hours => $2))",
         );
-        insertion.bind(token).bind(hours).execute(&mut shop.world.connect().await).await.unwrap();
+        insertion.bind(token).bind(hours).execute(&mut shop.world.database.connect().await).await.unwrap();
     }
     let world = shop.stop().await;
     let flags = world.flags();
@@ -157,7 +157,7 @@ async fn a_hash_that_was_made_with_other_costs_is_renewed_by_the_next_login() {
     let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
     let hash: PasswordHash = cheap.hash_password(b"password").unwrap();
     let update = sqlx::query("UPDATE customer_service.customers SET password_hash = $1").bind(hash.to_string());
-    update.execute(&mut shop.world.connect().await).await.unwrap();
+    update.execute(&mut shop.world.database.connect().await).await.unwrap();
     shop.log_in("a@b", "wrong password").await.is(401, "unauthenticated");
     let outdated = "SELECT count(*) FROM customer_service.customers WHERE password_hash LIKE '%m=64,t=1,p=1$%'";
     assert_eq!(shop.world.number(outdated).await, 1);

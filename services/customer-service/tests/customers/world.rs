@@ -1,59 +1,23 @@
 //! What the service of one test needs around it: a database of its own on a server that the tests share, a DynamoDB, and a
 //! stand-in for the order service.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use backends::{DynamoDb, Postgres};
 use clap::Parser as _;
-use customer_service::{Args, NAME};
+use customer_service::{Args, NAME, SCHEMA};
 use service_kit::session::{self, Sessions};
-use sqlx::{Connection as _, PgConnection};
 use tempfile::TempDir;
+use test_kit::{Database, SECRET, folder};
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
 
 use crate::order_service::OrderService;
 
-pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
-/// How many connections a service opens.
-pub(crate) const MAX_CONNECTIONS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A database server and its folder.
-pub(crate) struct Server {
-    // Ends before the folder goes.
-    pub(crate) postgres: Postgres,
-    _folder: TempDir,
-}
-
-/// A folder that the server's user may enter.
-pub(crate) fn folder() -> TempDir {
-    tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap()
-}
-
-impl Server {
-    /// The server that tests share. It ends with the last of them.
-    async fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Server>> = Mutex::const_new(Weak::new());
-        let mut shared = SHARED.lock().await;
-        if let Some(server) = shared.upgrade() {
-            return server;
-        }
-        let folder = folder();
-        let postgres = Postgres::start(&folder.path().join("data"), None).await.unwrap();
-        let server = Arc::new(Server { postgres, _folder: folder });
-        *shared = Arc::downgrade(&server);
-        server
-    }
-}
 
 /// Everything around a service, which outlives it.
 pub(crate) struct World {
-    pub(crate) server: Arc<Server>,
-    database: String,
+    pub(crate) database: Database,
     pub(crate) orders: OrderService,
     /// None while it is down.
     dynamodb: Option<DynamoDb>,
@@ -63,45 +27,31 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn create() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let database = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let server = Server::shared().await;
-        server.postgres.create_database(&database).await.unwrap();
+        let database = Database::create(SCHEMA).await;
         let folder = folder();
         let dynamodb = DynamoDb::start(Some(&folder.path().join("tables")), 0).await.unwrap();
         let (orders, dynamodb_port) = (OrderService::start(0).await, dynamodb.address().port());
-        let world = World { server, database, orders, dynamodb: Some(dynamodb), dynamodb_port, folder };
+        let world = World { database, orders, dynamodb: Some(dynamodb), dynamodb_port, folder };
         world.sessions().await.create_table().await.unwrap();
         world
     }
 
     /// How the service is told of all of it.
     pub(crate) fn flags(&self) -> Vec<String> {
-        self.flags_on(&self.server.postgres, &self.database)
+        self.flags_on(&self.database.server.postgres, &self.database.name)
     }
 
     /// The same with another database.
     pub(crate) fn flags_on(&self, postgres: &Postgres, database: &str) -> Vec<String> {
-        let max_connections = MAX_CONNECTIONS.to_string();
         let order_service = format!("http://127.0.0.1:{}", self.orders.port);
         let dynamodb = format!("http://127.0.0.1:{}", self.dynamodb_port);
-        [
-            ("--db-host", postgres.host()),
-            ("--db-port", &postgres.port().to_string()),
-            ("--db-name", database),
-            ("--db-user", postgres.user()),
-            ("--db-password", postgres.password()),
-            ("--db-ssl-mode", "disable"),
-            ("--db-max-connections", &max_connections),
-            ("--internal-token-secret", SECRET),
-            ("--idempotency-secret", SECRET),
-            ("--order-service-url", &order_service),
+        let own = [
+            ("--order-service-url", order_service.as_str()),
             ("--order-service-secret", SECRET),
             ("--dynamodb-endpoint-url", &dynamodb),
-        ]
-        .into_iter()
-        .flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()])
-        .collect()
+        ];
+        let own = own.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value.to_owned()]);
+        test_kit::flags(postgres, database).into_iter().chain(own).collect()
     }
 
     pub(crate) fn args(&self) -> Args {
@@ -144,26 +94,21 @@ impl World {
         TcpListener::bind(("127.0.0.1", self.dynamodb_port)).await.unwrap()
     }
 
-    /// A connection to the database of the test's own.
-    pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect_with(&self.server.postgres.connect_options(&self.database)).await.unwrap()
-    }
-
     /// The one number that a query answers.
     pub(crate) async fn number(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(&mut self.connect().await).await.unwrap()
+        self.database.number(query).await
     }
 
     /// The hashes of all tokens that the database lists.
     pub(crate) async fn listed_sessions(&self) -> Vec<String> {
         sqlx::query_scalar("SELECT token_hash FROM customer_service.sessions ORDER BY token_hash COLLATE \"C\"")
-            .fetch_all(&mut self.connect().await)
+            .fetch_all(&mut self.database.connect().await)
             .await
             .unwrap()
     }
 
     pub(crate) async fn execute(&self, statement: &'static str) {
-        sqlx::raw_sql(statement).execute(&mut self.connect().await).await.unwrap();
+        sqlx::raw_sql(statement).execute(&mut self.database.connect().await).await.unwrap();
     }
 
     /// Makes deletions that are on their way look as if nobody had gone on with them for a minute.

@@ -2,8 +2,9 @@
 
 use reqwest::{Method, RequestBuilder};
 
-use crate::answer::{all, answer, count};
 use crate::harness::{Desk, Shop, admin, customer, service, until};
+use crate::held::hold;
+use test_kit::{all, answer, count};
 
 const ORDERED: &str = "CREATE TRIGGER wait BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION wait()";
 const CLOSED: &str = "CREATE TRIGGER wait BEFORE INSERT ON closed_customers FOR EACH ROW EXECUTE FUNCTION wait()";
@@ -81,7 +82,7 @@ async fn an_order_and_the_end_of_its_customers_account_at_once_do_not_both_succe
 async fn whoever_closes_an_account_waits_for_an_order_that_has_begun() {
     let shop = Shop::start().await;
     let product = shop.stage.product("19.99", 5).await;
-    let held = shop.stage.database.hold(ORDERED).await;
+    let held = hold(&shop.stage.database, ORDERED).await;
     let placing = tokio::spawn(answer(shop.desk.ordering(&product, 1)));
     held.reached().await;
     let closing = tokio::spawn(answer(asking(&shop.desk, Method::PUT, 7)));
@@ -96,7 +97,7 @@ async fn whoever_closes_an_account_waits_for_an_order_that_has_begun() {
 async fn an_order_waits_for_whoever_has_begun_to_close_its_account() {
     let shop = Shop::start().await;
     let product = shop.stage.product("19.99", 5).await;
-    let held = shop.stage.database.hold(CLOSED).await;
+    let held = hold(&shop.stage.database, CLOSED).await;
     let closing = tokio::spawn(answer(asking(&shop.desk, Method::PUT, 7)));
     held.reached().await;
     let placing = tokio::spawn(answer(shop.desk.ordering(&product, 1)));

@@ -3,18 +3,17 @@
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
-use order_service::{Args, NAME};
+use order_service::{Args, NAME, SCHEMA};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use service_kit::auth::{Caller, Role, TokenSigner};
+use service_kit::auth::{Caller, Role};
 use service_kit::{Error, Id, Listeners};
+use test_kit::{Answer, Database, MAX_CONNECTIONS, SECRET, all, answer, count};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Answer, all, answer, count};
-use crate::database::{Database, MAX_CONNECTIONS, SECRET};
 use crate::proxy::Proxy;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,7 +44,7 @@ pub(crate) fn service() -> Caller {
 
 /// An `Authorization` header as the gateway makes it.
 pub(crate) fn authorization(audience: &'static str, caller: &Caller) -> String {
-    TokenSigner::new(audience, &SECRET.parse().unwrap()).authorization(caller).unwrap()
+    test_kit::authorization(audience, SECRET, caller)
 }
 
 /// A service that runs in this process.
@@ -118,7 +117,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let database = Database::create().await;
+        let database = Database::create(SCHEMA).await;
         let catalog = catalog(&database.flags(), 0).await;
         catalog.wait_until_ready().await;
         let proxy = Proxy::start(catalog.url.clone()).await;

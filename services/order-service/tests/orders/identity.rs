@@ -5,8 +5,8 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use service_kit::auth::{Caller, Role};
 
-use crate::answer::answer;
 use crate::harness::{Desk, Shop, admin, authorization, customer, ids, service};
+use test_kit::answer;
 
 /// Every request of the API, for order 1 of customer 7.
 fn requests(desk: &Desk, product: &str, caller: &Caller) -> [RequestBuilder; 4] {

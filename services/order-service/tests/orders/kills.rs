@@ -2,9 +2,10 @@
 
 use reqwest::RequestBuilder;
 
-use crate::answer::{Answer, answer};
 use crate::child::Program;
 use crate::harness::{Desk, Stage, until};
+use crate::held::hold;
+use test_kit::{Answer, answer};
 
 const ORDERS: &str = "SELECT count(*) FROM orders";
 const COMMITTED: &str = "SELECT count(*) FROM orders WHERE status = 'CONFIRMED'";
@@ -36,7 +37,7 @@ impl Scene {
         let product = stage.product("19.99", 5).await;
         let program = Program::start(&stage.flags(&[])).await;
         let held = match step {
-            Step::BeforeTheConfirmation => Some(stage.database.hold(CONFIRMED).await),
+            Step::BeforeTheConfirmation => Some(hold(&stage.database, CONFIRMED).await),
             _ => None,
         };
         stage.proxy.open_there(!matches!(step, Step::BeforeTheReservation));

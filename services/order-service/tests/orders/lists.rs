@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use reqwest::Method;
 
-use crate::answer::answer;
 use crate::harness::{Shop, admin, customer, ids, service};
+use test_kit::answer;
 
 #[tokio::test]
 async fn pages_meet_every_order_once_the_newest_first_while_others_are_placed() {

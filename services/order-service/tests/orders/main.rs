@@ -5,11 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod answer;
 mod child;
 mod closing;
-mod database;
 mod harness;
+mod held;
 mod identity;
 mod kafka;
 mod kills;

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use backends::Postgres;
 
-use crate::answer::answer;
-use crate::database::{flags, folder};
 use crate::harness::{self, Desk, Running, catalog, customer, orders, until};
 use crate::proxy::Proxy;
+use test_kit::answer;
+use test_kit::{flags, folder};
 
 /// How long an answer may take when the database does not: the time limit of a connection, and what a busy machine adds.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::answer::{all, answer, count};
 use crate::harness::{Shop, admin, customer, ids};
+use test_kit::{all, answer, count};
 
 const ORDERS: &str = "SELECT count(*) FROM orders";
 const UNSETTLED: &str = "SELECT count(*) FROM orders WHERE status = 'PENDING'";

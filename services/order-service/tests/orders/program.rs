@@ -1,29 +1,19 @@
 //! The service as a program.
 
-use std::process::{Command, Output};
+use order_service::SCHEMA;
+use test_kit::Database;
+use test_kit::program::{code_and_error, run};
 
 use crate::child::Program;
-use crate::database::Database;
 use crate::harness::{Desk, Stage, flags};
 
-fn run(flags: &[String]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_order-service"))
-        .env_clear()
-        .args(["--listen-addr", "127.0.0.1:0"])
-        .args(flags)
-        .output()
-        .unwrap()
-}
-
-fn code_and_error(output: &Output) -> (Option<i32>, String) {
-    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_order-service");
 
 #[tokio::test]
 async fn a_program_that_is_only_to_migrate_makes_the_tables_and_ends_however_often_it_is_run() {
-    let database = Database::create().await;
+    let database = Database::create(SCHEMA).await;
     for _ in 0..2 {
-        let output = run(&flags(&database.flags(), "http://127.0.0.1:1", &["--migrate-only"]));
+        let output = run(PROGRAM, &flags(&database.flags(), "http://127.0.0.1:1", &["--migrate-only"]));
         assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
     let tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'order_service'
@@ -33,8 +23,8 @@ async fn a_program_that_is_only_to_migrate_makes_the_tables_and_ends_however_oft
 
 #[tokio::test]
 async fn settings_that_are_wrong_end_the_program_with_the_remedy() {
-    let database = Database::create().await;
-    let with = |more: &[&str]| code_and_error(&run(&flags(&database.flags(), "http://127.0.0.1:1", more)));
+    let database = Database::create(SCHEMA).await;
+    let with = |more: &[&str]| code_and_error(&run(PROGRAM, &flags(&database.flags(), "http://127.0.0.1:1", more)));
     for (more, told) in [
         (&["--kafka-bootstrap-servers", "kafka://localhost"][..], "write HOST:PORT"),
         (&["--kafka-orders-topic", "no topic"], "\"no topic\" is no name of a topic"),
@@ -44,7 +34,7 @@ async fn settings_that_are_wrong_end_the_program_with_the_remedy() {
         assert_eq!(code, Some(64), "{error}");
         assert!(error.contains(told), "{error}");
     }
-    let (code, error) = code_and_error(&run(&[]));
+    let (code, error) = code_and_error(&run(PROGRAM, &[]));
     assert_eq!(code, Some(64), "{error}");
     assert!(error.contains("--product-service-url") && error.contains("--internal-token-secret"), "{error}");
 }

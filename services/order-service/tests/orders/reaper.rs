@@ -1,7 +1,7 @@
 //! What happens when nobody asks: orders that are not placed or not paid in time.
 
-use crate::answer::{all, answer, count};
 use crate::harness::{Shop, service, until};
+use test_kit::{all, answer, count};
 
 const ORDERS: &str = "SELECT count(*) FROM orders";
 

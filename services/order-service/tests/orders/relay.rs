@@ -6,11 +6,12 @@ use rdkafka::mocking::MockCluster;
 use schemas::{OrderEvent, OrderEventType};
 use sqlx::{Connection as _, Row as _};
 
-use crate::answer::answer;
 use crate::child::Program;
 use crate::harness::{Desk, Shop, Stage, orders, service, until};
+use crate::held::hold;
 use crate::kafka;
 use crate::queue::Queue;
+use test_kit::answer;
 
 const TO_KAFKA: &str = "SELECT count(*) FROM outbox WHERE kafka_sent_at IS NULL";
 const TO_QUEUE: &str = "SELECT count(*) FROM outbox WHERE sqs_sent_at IS NULL";
@@ -242,7 +243,7 @@ async fn killed_between_kafkas_acknowledgement_and_its_mark_the_relay_sends_the_
     let desk = Desk::at(&program.url);
     let path = desk.order(&product, 1).await;
     until("the first is marked", async || stage.database.number(TO_KAFKA).await == 0).await;
-    let held = stage.database.hold(MARKED).await;
+    let held = hold(&stage.database, MARKED).await;
     for status in ["PAID", "SHIPPED"] {
         assert_eq!(desk.set(&service(), &path, status).await.status, 200);
     }

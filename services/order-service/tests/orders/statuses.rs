@@ -3,8 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::answer::{all, answer, count};
 use crate::harness::{Shop, admin, customer, service, until};
+use test_kit::{all, answer, count};
 
 const STATUSES: [&str; 7] = ["PENDING", "CONFIRMED", "PAID", "SHIPPED", "DELIVERED", "CANCELLED", "REFUNDED"];
 

@@ -3,7 +3,7 @@
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
-use service_kit::auth::Role;
+use service_kit::auth::{Caller, Role};
 
 use crate::harness::{SECRET, Shop, all, answer, authorization, count};
 
@@ -58,7 +58,7 @@ async fn a_key_belongs_to_one_body_and_one_caller() {
     let other = answer(keyed(&shop, "key", &json!({"name": "Chair", "price": "19.99"}))).await;
     other.is(422, "idempotency-key-reused");
     let request = shop.anyones(Method::POST, "/products").header("idempotency-key", "key");
-    let somebody = authorization(product_catalog::NAME, SECRET, "somebody else", Role::Service);
+    let somebody = authorization(product_catalog::NAME, SECRET, &Caller::new("somebody else", Role::Service));
     let body = lamp().to_string();
     let request = request.header(AUTHORIZATION, somebody).header("content-type", "application/json").body(body);
     let made = answer(request).await;

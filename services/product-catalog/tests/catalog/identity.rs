@@ -4,7 +4,7 @@ use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use service_kit::auth::Role;
 
-use crate::harness::{SECRET, Shop, answer, authorization};
+use crate::harness::{SECRET, Shop, answer, authorization, of};
 
 /// Every route that the description has, and those that it has not.
 fn routes() -> Vec<(Method, String)> {
@@ -23,8 +23,8 @@ async fn a_request_that_does_not_come_from_the_gateway_is_refused_by_every_route
     let shop = Shop::start().await;
     let routes = routes();
     assert_eq!(routes.len(), 8);
-    let of_other_secret = authorization(product_catalog::NAME, "another-secret-another-secret-xx", "test", Role::Admin);
-    let of_other_service = authorization("activity-service", SECRET, "test", Role::Admin);
+    let of_other_secret = authorization(product_catalog::NAME, "another-secret-another-secret-xx", &of(Role::Admin));
+    let of_other_service = authorization("activity-service", SECRET, &of(Role::Admin));
     for (method, path) in routes {
         for token in ["", "Bearer x", "Basic eDp5", &of_other_secret, &of_other_service] {
             let mut request = shop.anyones(method.clone(), &path);
