@@ -1,6 +1,7 @@
 //! The gateway's parts, put together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -11,6 +12,7 @@ use service_kit::client::{self, Peer};
 use service_kit::session::{self, Sessions};
 use service_kit::{Error, Listeners, Problem, RequestContext, Service};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::analytics::{self, Analytics};
 use crate::expand::{self, Asked};
@@ -20,6 +22,9 @@ use crate::limits::Limits;
 use crate::routes::{Access, ROUTES, Route, Upstream};
 use crate::settings::Args;
 use crate::{NAME, browsers, customer_orders, docs, proxy};
+
+/// How long a stopping gateway waits for the reader of results, which looks ten times a second.
+const END_LIMIT: Duration = Duration::from_secs(1);
 
 /// What all requests share.
 #[derive(Clone, Debug)]
@@ -46,7 +51,8 @@ pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> R
     let client = client::new()?;
     let dynamodb = session::client(&args.dynamodb).await;
     let mut service = Service::new(NAME, env!("CARGO_PKG_VERSION"), &args.service).with_layers(browsers);
-    let analytics = Analytics::start(&args, dynamodb.clone(), service.registry(), stop.clone())?;
+    let background = TaskTracker::new();
+    let analytics = Analytics::start(&args, dynamodb.clone(), service.registry(), stop.clone(), &background)?;
     let peer = |name, url: &reqwest::Url, secret| Peer::new(name, url.clone(), secret, client.clone());
     let services = &args.services;
     let gateway = Gateway(Arc::new(Parts {
@@ -64,12 +70,18 @@ pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> R
     }));
     let forgetting = gateway.clone();
     let until = stop.clone();
-    tokio::spawn(async move { forgetting.0.limits.keep_small(until).await });
+    background.spawn(async move { forgetting.0.limits.keep_small(until).await });
     let routes = passed_on(&gateway)
         .merge(customer_orders::router(gateway.clone()))
         .merge(analytics::router(gateway))
         .merge(docs::router());
-    service.serve(listeners, routes, stop).await
+    let served = service.serve(listeners, routes, stop).await;
+    background.close();
+    // Whoever stops Kafka after the gateway is not told that it is gone. While Kafka does not answer, nobody waits for it.
+    if served.is_ok() && tokio::time::timeout(END_LIMIT, background.wait()).await.is_err() {
+        tracing::debug!("stopped while the results topic was being asked for");
+    }
+    served
 }
 
 impl Gateway {

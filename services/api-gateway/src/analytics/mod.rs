@@ -14,6 +14,7 @@ use axum::Router;
 use prometheus_client::registry::Registry;
 use service_kit::Error;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -33,14 +34,15 @@ pub(crate) struct Analytics {
 }
 
 impl Analytics {
-    /// Begins to read the results topic in the background.
+    /// Begins to read the results topic in the background, which `background` waits for.
     pub(crate) fn start(
         args: &Args,
         dynamodb: aws_sdk_dynamodb::Client,
         registry: &mut Registry,
         stop: CancellationToken,
+        background: &TaskTracker,
     ) -> Result<Self, Error> {
-        let recent = Recent::start(&args.kafka, &args.kafka_output_topic, registry, stop)?;
+        let recent = Recent::start(&args.kafka, &args.kafka_output_topic, registry, stop, background.token())?;
         Ok(Analytics {
             recent,
             history: History::new(dynamodb.clone(), &args.dynamodb_table),

@@ -17,6 +17,7 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use schemas::{EventTime, TopicRow, Window};
 use service_kit::Error;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::NAME;
 
@@ -75,12 +76,14 @@ impl Recent {
         args.consumer_config(NAME, QUEUED_BYTES).map(drop).map_err(usage)
     }
 
-    /// Begins to read in the background. While Kafka does not answer, counts come from the table alone.
+    /// Begins to read in the background until `stop`; `reading` is held until that has ended. While Kafka does not answer,
+    /// counts come from the table alone.
     pub(super) fn start(
         args: &KafkaArgs,
         topic: &str,
         registry: &mut Registry,
         stop: CancellationToken,
+        reading: TaskTrackerToken,
     ) -> Result<Arc<Self>, Error> {
         Self::check(args)?;
         let recent = Arc::new(Recent::default());
@@ -95,7 +98,10 @@ impl Recent {
         let (reader, args, topic) = (Arc::clone(&recent), args.clone(), topic.to_owned());
         thread::Builder::new()
             .name("results".to_owned())
-            .spawn(move || reader.read_until(&args, &topic, &stop))
+            .spawn(move || {
+                reader.read_until(&args, &topic, &stop);
+                drop(reading);
+            })
             .map_err(|error| Error::Failed(format!("cannot start the thread that reads results: {error}")))?;
         Ok(recent)
     }
