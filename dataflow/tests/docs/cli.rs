@@ -95,6 +95,8 @@ fn every_flag_that_a_page_names_exists() {
         "warm-up",
         "programs",
         "gateway",
+        "users",
+        "no-restarts",
     ];
     for Page { name, text } in pages() {
         for piece in text.split(" --").chain(text.split("`--")).skip(1) {
