@@ -122,6 +122,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The emulator of S3 failed.
+    #[error("S3's emulator cannot {doing}: {reason}")]
+    S3 {
+        /// What was tried.
+        doing: String,
+        /// Why not.
+        reason: String,
+    },
     /// The broker failed.
     #[error("the Kafka broker cannot {doing}: {reason}")]
     Kafka {

@@ -28,6 +28,7 @@ mod id;
 pub mod idempotency;
 pub mod idempotency_headers;
 pub mod input;
+mod listener;
 mod metrics;
 pub mod openapi;
 pub mod page;

@@ -18,9 +18,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::auth::TokenVerifier;
 use crate::config::ServiceArgs;
+use crate::listener::ClosingListener;
 use crate::metrics::HttpMetrics;
 use crate::request::identify;
 use crate::{Error, Kind, Problem, Readiness, metrics};
+
+/// How long a service that takes no more connections answers on those that it has: a client that has just connected is about
+/// to send its request. None of it where nobody is to be given time (`DRAIN_DELAY` is 0).
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
 /// Where a service listens.
 #[derive(Debug)]
@@ -121,20 +126,24 @@ impl Service {
             "serving"
         );
 
-        let stopped = CancellationToken::new();
+        let (close, stopped) = (CancellationToken::new(), CancellationToken::new());
         let (begin_drain, drain_delay) = (stop.clone(), self.args.drain_delay);
         let drain = {
-            let stopped = stopped.clone();
+            let (close, stopped) = (close.clone(), stopped.clone());
             async move {
                 begin_drain.cancelled().await;
                 readiness.drain();
                 tracing::info!(service = name, "draining");
                 tokio::time::sleep(drain_delay).await;
+                close.cancel();
+                tokio::time::sleep(LAST_REQUESTS.min(drain_delay)).await;
                 stopped.cancel();
             }
         };
+        let listener = ClosingListener::new(listeners.public, close)
+            .map_err(|error| Error::Failed(format!("the listener has no address: {error}")))?;
         // Answers go out at once: they are written whole.
-        let listener = listeners.public.tap_io(|stream| {
+        let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "a connection stays slow");
             }

@@ -14,7 +14,8 @@ use service_kit::auth::{Caller, Role, TokenSigner, TokenVerifier};
 use service_kit::config::{InternalTokenArgs, ServiceArgs};
 use service_kit::input::{Fields, RawBody, rule};
 use service_kit::{Error, Gate, Listeners, Service};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -200,6 +201,28 @@ async fn a_service_that_stops_is_not_ready_first_and_lets_requests_end() {
     let service = Arc::into_inner(service).unwrap();
     service.served.await.unwrap().unwrap();
     assert!(service.client.get(&service.url).send().await.is_err());
+}
+
+#[tokio::test]
+async fn clients_that_had_connected_before_the_service_took_no_more_are_answered() {
+    let service = start(&["--drain-delay", "400ms"]).await;
+    service.gate.set(true);
+    let address = service.url.strip_prefix("http://").unwrap();
+    let mut connected = TcpStream::connect(address).await.unwrap();
+    service.stop.cancel();
+    // Whoever is refused can be sure that nothing was read; whoever is not has to be answered.
+    let (mut later, mut pace) = (Vec::new(), tokio::time::interval(Duration::from_millis(2)));
+    while let Ok(connection) = TcpStream::connect(address).await {
+        later.push(connection);
+        pace.tick().await;
+    }
+    for connection in later.iter_mut().chain([&mut connected]) {
+        connection.write_all(b"GET /things/1 HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    service.served.await.unwrap().unwrap();
 }
 
 #[tokio::test]
