@@ -2,17 +2,26 @@
 //!
 //! `backends` come first: PostgreSQL, DynamoDB and Kafka, embedded unless a variable names a real one. On them run the
 //! `services` and the dataflow `job`, each as in production, with its own settings and over real sockets. When all is there, a
-//! file tells what clients need (`environment`). Everything that lasts is in one folder.
+//! file tells what clients need (`environment`), and the `demo` shop opens. Everything that lasts is in one folder.
+//!
+//! Other processes reach a platform that runs by a socket in its folder (`control`): a `command` asks for `faults`, or for the
+//! demo's answer key. The `admin` port has the metrics of all parts.
 
+mod admin;
 mod args;
 mod backends;
 mod checklist;
+mod command;
+mod control;
+mod demo;
 mod environment;
+mod faults;
 mod folder;
 mod job;
 mod secrets;
 mod services;
 mod settings;
+mod welcome;
 
 use std::io::IsTerminal as _;
 
@@ -20,19 +29,30 @@ use service_kit::{Error, stop_on_signals};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use self::admin::Parts;
 pub use self::args::Args;
 use self::backends::Backends;
 use self::checklist::Checklist;
 pub use self::checklist::say;
+pub use self::command::{Command, FaultsArgs, Question};
+use self::control::Control;
+use self::demo::{Demo, Gateway, Plan};
+pub use self::demo::DemoArgs;
+use self::faults::Stage;
+pub use self::faults::{Dependency, Fault};
 use self::folder::Folder;
 use self::secrets::Secrets;
 use self::services::Services;
+use self::settings::Given;
 
-/// Runs the platform until a signal stops it.
+/// Runs the platform until a signal stops it, or carries out a command to one that runs.
 ///
 /// # Errors
-/// One sentence about what keeps it from starting, or ended it.
+/// One sentence about what keeps it from starting, or ended it, or why the command is not carried out.
 pub fn main(args: &Args) -> Result<(), Error> {
+    if let Some(command) = &args.command {
+        return command::run(command, args.data.as_deref());
+    }
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| Error::Usage(format!("RUST_LOG is {:?}: {error}; write a filter such as warn", args.log)))?;
     // Nothing was set up before: this is the process's first line.
@@ -74,20 +94,110 @@ async fn run_on(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let mut services = Services::new();
+    let given = Given { secrets, backends };
     let started = async {
         let url = services.start(args, secrets, backends, folder, checklist).await?;
-        environment::write(folder, secrets, backends, &url)?;
-        checklist.ready(&url, folder);
-        Ok(())
+        let parts = Parts::new(services.parts())?;
+        let metrics = admin::start(args.admin_addr(), parts.clone(), stop.child_token()).await?;
+        let control = Control::listen(folder)?;
+        environment::write(folder, secrets, backends, &url, &metrics)?;
+        checklist.ready(&url, &metrics, folder);
+        Ok((url, parts, control))
     };
-    let started = stop.run_until_cancelled(started).await.unwrap_or(Ok(()));
+    let started = stop.run_until_cancelled(started).await;
     let ended = match started {
-        Ok(()) => services.run_until(stop).await,
-        Err(error) => Err(error),
+        Some(Ok((url, parts, control))) => {
+            let open = Open { args, folder, given, url: &url, catalog: services.catalog(), parts };
+            open.until_ended(&mut services, &control, stop).await
+        }
+        Some(Err(error)) => Err(error),
+        // Stopped while it started.
+        None => services.run_until(stop).await,
     };
     environment::remove(folder);
     if stop.is_cancelled() {
         checklist.stopping();
     }
     ended.and(services.stop().await)
+}
+
+/// The platform while it is open to everybody.
+struct Open<'a> {
+    args: &'a Args,
+    folder: &'a Folder,
+    given: Given<'a>,
+    url: &'a str,
+    catalog: faults::Switch,
+    parts: Parts,
+}
+
+impl Open<'_> {
+    /// Waits for `stop`, or for the first part that ends by itself; in between the demo plays, and commands are carried out.
+    async fn until_ended(
+        self,
+        services: &mut Services,
+        control: &Control,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        let stop_guests = stop.child_token();
+        let gateway = Gateway::new(self.url, &self.given.secrets.admin_token, self.given.secrets.a_write_key())?;
+        let activity = self.given.activity()?;
+        let (kafka, topic) = (activity.kafka.clone(), activity.topic().map_err(|error| Error::Usage(error.to_string()))?);
+        let rules = job::rules(self.given.backends, self.folder)?;
+        let welcome = self.welcome();
+        let (demo, playing) = if self.args.demo.no_demo {
+            welcome("1").iter().for_each(|line| say(line));
+            (None, None)
+        } else {
+            let plan = Plan {
+                seed: self.args.demo.demo_seed,
+                rate: self.args.demo.demo_rate,
+                gateway: gateway.clone(),
+                currency: self.given.catalog()?.shop_currency,
+                file: self.folder.join(demo::FILE),
+                kafka: kafka.clone(),
+                topic: topic.to_owned(),
+                rules: rules.clone(),
+                welcome: Box::new(welcome),
+            };
+            let (demo, play) = Demo::new(plan, stop_guests.clone());
+            (Some(demo), Some(tokio::spawn(play)))
+        };
+        let stage = Stage {
+            demo,
+            gateway,
+            kafka,
+            topic: topic.to_owned(),
+            rules,
+            parts: self.parts,
+            backends: self.given.backends,
+            catalog: self.catalog,
+        };
+        let commands = control.serve(&stage, &stop_guests);
+        tokio::pin!(commands);
+        let ended = tokio::select! {
+            ended = services.run_until(stop) => {
+                stop_guests.cancel();
+                // What was taken down is put up again first: whoever stops needs it.
+                ended.and(commands.await)
+            }
+            failed = &mut commands => failed,
+        };
+        stop_guests.cancel();
+        if let Some(playing) = playing
+            && let Err(panic) = playing.await
+        {
+            tracing::error!(%panic, "the demo has failed");
+        }
+        ended
+    }
+
+    /// What is said when there is something to see, of a product.
+    fn welcome(&self) -> impl FnOnce(&str) -> Vec<String> + Send + use<> {
+        let (url, key) = (self.url.to_owned(), self.given.secrets.a_write_key().to_owned());
+        move |product_id| {
+            let lines = welcome::lines_to_try(&url, &key, product_id);
+            std::iter::once("to try:".to_owned()).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
+        }
+    }
 }
