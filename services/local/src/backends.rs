@@ -23,8 +23,9 @@ const DATABASE: &str = "footfall";
 /// The backends; those of our own stop with [`stop`](Backends::stop).
 #[derive(Debug)]
 pub(crate) struct Backends {
-    /// With the variables of its database.
-    postgres: Option<(Restartable<Postgres>, Vec<(&'static str, String)>)>,
+    postgres: Option<Restartable<Postgres>>,
+    /// The variables of its database, where it is our own.
+    database: Vec<(&'static str, String)>,
     dynamodb: Option<Restartable<DynamoDb>>,
     /// With the URL of the queue of order events.
     sqs: Option<(Sqs, String)>,
@@ -39,10 +40,10 @@ pub(crate) struct Backends {
 impl Backends {
     pub(crate) async fn start(args: &Args, folder: &Folder, checklist: &mut Checklist) -> Result<Self, Error> {
         let port = |port: u16| if args.port == 0 { 0 } else { port };
-        let postgres = match &args.db_host {
+        let (postgres, database) = match &args.db_host {
             Some(host) => {
                 checklist.given("PostgreSQL", host, "DB_HOST");
-                None
+                (None, Vec::new())
             }
             None => {
                 let wanted = Some(port(POSTGRES_PORT)).filter(|port| *port != 0);
@@ -55,7 +56,7 @@ impl Backends {
                     let place = place.clone();
                     async move { Postgres::start(&place, Some(port)).await }
                 };
-                Some((Restartable::new(postgres, start), variables))
+                (Some(Restartable::new(postgres, start)), variables)
             }
         };
         let (dynamodb, dynamodb_url) = match &args.dynamodb_endpoint_url {
@@ -121,6 +122,7 @@ impl Backends {
         };
         Ok(Backends {
             postgres,
+            database,
             dynamodb,
             sqs,
             #[cfg(feature = "kafka")]
@@ -132,7 +134,7 @@ impl Backends {
 
     /// The variables of the database, where it is our own: else they are in the environment already.
     pub(crate) fn database(&self) -> Vec<(&'static str, String)> {
-        self.postgres.as_ref().map(|(_, variables)| variables.clone()).unwrap_or_default()
+        self.database.clone()
     }
 
     /// Where SQS and its queue of order events are, where they are our own: else that is in the environment already.
@@ -170,7 +172,7 @@ impl Backends {
             #[cfg(feature = "kafka")]
             Dependency::Kafka => stop(self.kafka.as_ref()).await,
             Dependency::Dynamodb => stop(self.dynamodb.as_ref()).await,
-            Dependency::Postgresql => stop(self.postgres.as_ref().map(|(postgres, _)| postgres)).await,
+            Dependency::Postgresql => stop(self.postgres.as_ref()).await,
             _ => Ok(()),
         };
         stopped.map_err(failed)
@@ -182,7 +184,7 @@ impl Backends {
             #[cfg(feature = "kafka")]
             Dependency::Kafka => start(self.kafka.as_ref()).await,
             Dependency::Dynamodb => start(self.dynamodb.as_ref()).await,
-            Dependency::Postgresql => start(self.postgres.as_ref().map(|(postgres, _)| postgres)).await,
+            Dependency::Postgresql => start(self.postgres.as_ref()).await,
             _ => Ok(()),
         };
         started.map_err(failed)
@@ -199,7 +201,7 @@ impl Backends {
             result = result.and(sqs.stop().await);
         }
         result = result.and(stop(self.dynamodb.as_ref()).await);
-        result = result.and(stop(self.postgres.as_ref().map(|(postgres, _)| postgres)).await);
+        result = result.and(stop(self.postgres.as_ref()).await);
         result.map_err(failed)
     }
 }

@@ -36,14 +36,15 @@ use self::checklist::Checklist;
 pub use self::checklist::say;
 pub use self::command::{Command, FaultsArgs, Question};
 use self::control::Control;
-use self::demo::{Demo, Gateway, Plan};
 pub use self::demo::DemoArgs;
+use self::demo::{Demo, Gateway, Plan};
 use self::faults::Stage;
 pub use self::faults::{Dependency, Fault};
 use self::folder::Folder;
 use self::secrets::Secrets;
 use self::services::Services;
 use self::settings::Given;
+use self::welcome::Welcome;
 
 /// Runs the platform until a signal stops it, or carries out a command to one that runs.
 ///
@@ -142,11 +143,13 @@ impl Open<'_> {
         let stop_guests = stop.child_token();
         let gateway = Gateway::new(self.url, &self.given.secrets.admin_token, self.given.secrets.a_write_key())?;
         let activity = self.given.activity()?;
-        let (kafka, topic) = (activity.kafka.clone(), activity.topic().map_err(|error| Error::Usage(error.to_string()))?);
+        let (kafka, topic) =
+            (activity.kafka.clone(), activity.topic().map_err(|error| Error::Usage(error.to_string()))?);
         let rules = job::rules(self.given.backends, self.folder)?;
-        let welcome = self.welcome();
+        let (url, write_key) = (self.url.to_owned(), self.given.secrets.a_write_key().to_owned());
+        let welcome = Welcome { url, write_key };
         let (demo, playing) = if self.args.demo.no_demo {
-            welcome("1").iter().for_each(|line| say(line));
+            welcome.lines("1").iter().for_each(|line| say(line));
             (None, None)
         } else {
             let plan = Plan {
@@ -158,7 +161,7 @@ impl Open<'_> {
                 kafka: kafka.clone(),
                 topic: topic.to_owned(),
                 rules: rules.clone(),
-                welcome: Box::new(welcome),
+                welcome,
             };
             let (demo, play) = Demo::new(plan, stop_guests.clone());
             (Some(demo), Some(tokio::spawn(play)))
@@ -190,14 +193,5 @@ impl Open<'_> {
             tracing::error!(%panic, "the demo has failed");
         }
         ended
-    }
-
-    /// What is said when there is something to see, of a product.
-    fn welcome(&self) -> impl FnOnce(&str) -> Vec<String> + Send + use<> {
-        let (url, key) = (self.url.to_owned(), self.given.secrets.a_write_key().to_owned());
-        move |product_id| {
-            let lines = welcome::lines_to_try(&url, &key, product_id);
-            std::iter::once("to try:".to_owned()).chain(lines.into_iter().map(|line| format!("  {line}"))).collect()
-        }
     }
 }

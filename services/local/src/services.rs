@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Part;
 use crate::args::Args;
 use crate::backends::Backends;
-use crate::admin::Part;
 use crate::checklist::Checklist;
 use crate::faults::{Switch, run_switched};
 use crate::folder::Folder;
@@ -89,14 +89,20 @@ impl Services {
         let given = Given { secrets, backends };
         let catalog = given.catalog()?;
         let switch = self.catalog.clone();
-        let catalog = self.start_service(product_catalog::NAME, catalog, product_catalog::run, switch, checklist).await?;
+        let catalog =
+            self.start_service(product_catalog::NAME, catalog, product_catalog::run, switch, checklist).await?;
         let orders = given.orders(&catalog)?;
         job::create_topic(&orders.kafka, &orders.kafka_orders_topic).await?;
-        let orders = self.start_service(order_service::NAME, orders, order_service::run, Switch::new(), checklist).await?;
+        let orders =
+            self.start_service(order_service::NAME, orders, order_service::run, Switch::new(), checklist).await?;
         let customers = given.customers(&orders)?;
-        let customers = self.start_service(customer_service::NAME, customers, customer_service::run, Switch::new(), checklist).await?;
+        let customers = self
+            .start_service(customer_service::NAME, customers, customer_service::run, Switch::new(), checklist)
+            .await?;
         let activity = given.activity()?;
-        let activity = self.start_service(activity_service::NAME, activity, activity_service::run, Switch::new(), checklist).await?;
+        let activity = self
+            .start_service(activity_service::NAME, activity, activity_service::run, Switch::new(), checklist)
+            .await?;
         self.wait_for("the dataflow job", || async { job::last_word(&client).await != since }).await?;
         if let Some(address) = metrics_of_job.get() {
             self.parts.push(Part { name: "dataflow", url: format!("http://{address}/metrics") });

@@ -108,7 +108,9 @@ async fn serve_one(
     let (voice, mut words) = mpsc::unbounded_channel();
     let answer = async {
         let outcome = match request {
-            Ok(Request::Key { minutes }) => key(stage, minutes, &voice).map_or_else(Outcome::Refused, |()| Outcome::Done),
+            Ok(Request::Key { minutes }) => {
+                key(stage, minutes, &voice).map_or_else(Outcome::Refused, |()| Outcome::Done)
+            }
             Ok(Request::Fault { fault, millis }) => match turn.try_lock() {
                 Ok(_turn) => {
                     let say = |line: String| drop(voice.send(Answer::Said(line)));
@@ -132,7 +134,7 @@ async fn serve_one(
         // A client says one thing; whatever comes after it is that it has gone.
         let _ = reader.read_line(&mut String::new()).await;
         over.cancel();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     let tell = async {
         while let Some(word) = words.recv().await {

@@ -67,7 +67,7 @@ impl Gateway {
     /// Why there is none.
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, String> {
         let sent = self.client.get(format!("{}{path}", self.url)).timeout(TIME_LIMIT).send().await;
-        read(sent.map_err(|error| service_kit::causes(&error).to_string())?).await
+        read(sent.map_err(|error| service_kit::causes(&error))?).await
     }
 }
 
@@ -97,7 +97,7 @@ async fn persist(request: RequestBuilder, patience: Duration) -> Result<Answer, 
                     Err(problem) => (problem, None),
                 }
             }
-            Err(error) => (service_kit::causes(&error).to_string(), None),
+            Err(error) => (service_kit::causes(&error), None),
         };
         // By chance, so that not all clients come back at the same moment.
         let wait = wanted.unwrap_or(pause).mul_f64(rand::rng().random_range(1.0..1.3));
@@ -128,6 +128,6 @@ fn wanted_pause(response: &Response) -> Option<Duration> {
 
 async fn read(response: Response) -> Result<Answer, String> {
     let status = response.status();
-    let body = response.bytes().await.map_err(|error| service_kit::causes(&error).to_string())?;
+    let body = response.bytes().await.map_err(|error| service_kit::causes(&error))?;
     Ok(Answer { status, body })
 }

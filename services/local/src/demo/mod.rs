@@ -29,11 +29,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::args::DemoArgs;
 pub(crate) use self::gateway::Gateway;
-pub(crate) use self::shop::FILE;
-use self::key::{Key, Minute};
 pub(crate) use self::key::Count;
+use self::key::{Key, Minute};
+pub(crate) use self::shop::FILE;
 pub(crate) use self::traffic::Trouble;
 use crate::checklist::say;
+use crate::welcome::Welcome;
 
 /// What a demo is made of.
 pub(crate) struct Plan {
@@ -50,7 +51,7 @@ pub(crate) struct Plan {
     /// What the job's counts depend on.
     pub(crate) rules: Rules,
     /// What is said once the visitors come, of the product that is looked at most.
-    pub(crate) welcome: Box<dyn FnOnce(&str) -> Vec<String> + Send>,
+    pub(crate) welcome: Welcome,
 }
 
 /// Old events that a fault asks for.

@@ -45,7 +45,7 @@ pub(super) async fn play(plan: Plan, shared: &Shared, mut bursts: Receiver<Burst
     let top = traffic.top_product(now()).to_owned();
     for line in [format!("demo: {} products, about {} events a second", product_ids.len(), plan.rate)]
         .into_iter()
-        .chain((plan.welcome)(&top))
+        .chain(plan.welcome.lines(&top))
     {
         say(&line);
     }
@@ -138,7 +138,7 @@ impl Sender<'_> {
         if self.batch.items.is_empty() {
             return 0;
         }
-        self.with_key(|key, batch| key.send(batch));
+        self.with_key(Key::send);
         let answer = self.gateway.send_events(self.batch.body(), PATIENCE).await;
         match answer.and_then(|answer| refused(&answer, self.batch.items.len())) {
             Ok(rejections) => {
@@ -166,7 +166,12 @@ impl Sender<'_> {
         for (item, reason) in self.batch.items.iter().zip(reasons) {
             let expected = item.expected_refusal().map(schemas::Reason::code);
             if reason != expected {
-                tracing::warn!(?item, ?reason, ?expected, "an event of the demo is judged in another way than it was made");
+                tracing::warn!(
+                    ?item,
+                    ?reason,
+                    ?expected,
+                    "an event of the demo is judged in another way than it was made"
+                );
             }
         }
     }

@@ -122,7 +122,13 @@ impl Traffic {
     }
 
     /// Adds so many looks that were so long ago, as from telephones that have come back from a tunnel.
-    pub(super) fn make_old(&mut self, now: EventTime, events: usize, millis_ago: std::ops::Range<i64>, batch: &mut Batch) {
+    pub(super) fn make_old(
+        &mut self,
+        now: EventTime,
+        events: usize,
+        millis_ago: std::ops::Range<i64>,
+        batch: &mut Batch,
+    ) {
         for _ in 0..events {
             let Some(event) = self.next(now, Trouble::default()) else { return };
             let time = later(now, -self.random.random_range(millis_ago.clone()));
@@ -266,7 +272,8 @@ mod tests {
 
     #[test]
     fn a_seed_fixes_every_byte_and_another_seed_gives_others() {
-        let bodies = |seed| ticks(seed, 20, Trouble::default()).iter().map(|(_, batch)| batch.body()).collect::<Vec<_>>();
+        let bodies =
+            |seed| ticks(seed, 20, Trouble::default()).iter().map(|(_, batch)| batch.body()).collect::<Vec<_>>();
         assert_eq!(bodies(1), bodies(1));
         assert_ne!(bodies(1), bodies(2));
     }
@@ -283,8 +290,7 @@ mod tests {
         let ticks = ticks(1, 1_500, Trouble::default());
         let all: usize = ticks.iter().map(|(_, batch)| batch.items.len()).sum();
         let age = |now: EventTime, event: &Event| now.millis() - event.time.millis();
-        let ages: Vec<_> =
-            ticks.iter().flat_map(|(now, batch)| valid(batch).map(|event| age(*now, event))).collect();
+        let ages: Vec<_> = ticks.iter().flat_map(|(now, batch)| valid(batch).map(|event| age(*now, event))).collect();
         let out_of_order = ages.iter().filter(|age| (801..=6_000).contains(*age)).count();
         let late = ages.iter().filter(|age| **age > 6_000).count();
         let broken = all - ages.len();

@@ -29,7 +29,9 @@ impl Play<'_> {
                 accepted += demo.send_old(LATE_A_SECOND, LATE_MILLIS).await?;
                 tokio::time::sleep_until(next).await;
             }
-            (self.say)(format!("{accepted} views of 5 to 30 minutes ago were accepted, as their senders cannot know better"));
+            (self.say)(format!(
+                "{accepted} views of 5 to 30 minutes ago were accepted, as their senders cannot know better"
+            ));
             Ok(())
         };
         ended(self.over.run_until_cancelled(sent).await.unwrap_or(Ok(())))

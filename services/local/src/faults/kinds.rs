@@ -65,10 +65,8 @@ const WATERMARK_AGE: Metric = Metric::of_job("dataflow_watermark_age_seconds");
 const IDLE: Metric = Metric::of_job("dataflow_partition_idle");
 const UNPUBLISHED: Metric =
     Metric { name: "activity_events_unpublished_total", labels: &[("part", "activity-service")] };
-const RETRIES: Metric = Metric {
-    name: "dataflow_sink_retries_total",
-    labels: &[("part", "dataflow"), ("sink", "dynamodb")],
-};
+const RETRIES: Metric =
+    Metric { name: "dataflow_sink_retries_total", labels: &[("part", "dataflow"), ("sink", "dynamodb")] };
 const UNAVAILABLE: Metric =
     Metric { name: "http_requests_total", labels: &[("part", "api-gateway"), ("status", "503")] };
 
@@ -83,7 +81,9 @@ impl Fault {
             Fault::IdlePartition => "nobody whose events go to one of the partitions does anything",
             Fault::Poison => "records that are no events are put on Kafka directly",
             Fault::Down(Dependency::Kafka) => "the broker stops, and starts again where it was",
-            Fault::Down(Dependency::Dynamodb) => "the store of counts and sessions stops, and starts again where it was",
+            Fault::Down(Dependency::Dynamodb) => {
+                "the store of counts and sessions stops, and starts again where it was"
+            }
             Fault::Down(Dependency::Postgresql) => "the database stops, and starts again where it was",
             Fault::Down(Dependency::ProductCatalog) => "the service of products stops, and starts again where it was",
         }
@@ -101,7 +101,9 @@ impl Fault {
             Fault::IdlePartition => {
                 "the watermark stands still and minutes stay open, until the partition counts as idle after 30 s; then it jumps"
             }
-            Fault::Poison => "nothing: the records are rejected with their reasons and kept whole, and counting goes on",
+            Fault::Poison => {
+                "nothing: the records are rejected with their reasons and kept whole, and counting goes on"
+            }
             Fault::Down(Dependency::Kafka) => {
                 "counts stand still and grow older; senders are told 503 and send again; afterwards nothing is missing"
             }

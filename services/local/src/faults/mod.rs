@@ -19,8 +19,8 @@ use service_kit::Error;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use self::kinds::{Dependency, Fault};
 pub(crate) use self::kinds::list;
+pub use self::kinds::{Dependency, Fault};
 pub(crate) use self::outage::{Restartable, Stop};
 pub(crate) use self::switch::{Switch, run_switched};
 use crate::admin::{Metric, Parts};
@@ -130,13 +130,13 @@ impl Play<'_> {
         self.over.run_until_cancelled(end).await;
     }
 
-    /// The values once the first of them is above what it was, or when that does not come.
+    /// The values once all of them are above what they were, or when that does not come.
     async fn values_once_moved(&self, metrics: &[Metric], before: &[Option<f64>]) -> Vec<Option<f64>> {
         let began = Instant::now();
         loop {
             let after = self.stage.values(metrics).await;
-            let has_moved = after.first().is_some_and(|value| value.unwrap_or(0.0) > before[0].unwrap_or(0.0));
-            if has_moved || began.elapsed() > SETTLE_LIMIT || !self.pause().await {
+            let moved = |(after, before): (&Option<f64>, &Option<f64>)| after.unwrap_or(0.0) > before.unwrap_or(0.0);
+            if after.iter().zip(before).all(moved) || began.elapsed() > SETTLE_LIMIT || !self.pause().await {
                 return after;
             }
         }
