@@ -18,6 +18,7 @@ mod environment;
 mod faults;
 mod folder;
 mod job;
+mod open;
 mod secrets;
 mod services;
 mod settings;
@@ -37,14 +38,12 @@ pub use self::checklist::say;
 pub use self::command::{Command, FaultsArgs, Question};
 use self::control::Control;
 pub use self::demo::DemoArgs;
-use self::demo::{Demo, Gateway, Plan};
-use self::faults::Stage;
 pub use self::faults::{Dependency, Fault};
 use self::folder::Folder;
+use self::open::Open;
 use self::secrets::Secrets;
 use self::services::Services;
 use self::settings::Given;
-use self::welcome::Welcome;
 
 /// Runs the platform until a signal stops it, or carries out a command to one that runs.
 ///
@@ -100,16 +99,19 @@ async fn run_on(
         let url = services.start(args, secrets, backends, folder, checklist).await?;
         let parts = Parts::new(services.parts())?;
         let metrics = admin::start(args.admin_addr(), parts.clone(), stop.child_token()).await?;
-        let control = Control::listen(folder)?;
+        let control = Control::listen(folder);
+        if let Err(error) = &control {
+            checklist.note(&error.to_string());
+        }
         environment::write(folder, secrets, backends, &url, &metrics)?;
         checklist.ready(&url, &metrics, folder);
-        Ok((url, parts, control))
+        Ok((url, parts, control.ok()))
     };
     let started = stop.run_until_cancelled(started).await;
     let ended = match started {
         Some(Ok((url, parts, control))) => {
             let open = Open { args, folder, given, url: &url, catalog: services.catalog(), parts };
-            open.until_ended(&mut services, &control, stop).await
+            open.until_ended(&mut services, control.as_ref(), stop).await
         }
         Some(Err(error)) => Err(error),
         // Stopped while it started.
@@ -120,78 +122,4 @@ async fn run_on(
         checklist.stopping();
     }
     ended.and(services.stop().await)
-}
-
-/// The platform while it is open to everybody.
-struct Open<'a> {
-    args: &'a Args,
-    folder: &'a Folder,
-    given: Given<'a>,
-    url: &'a str,
-    catalog: faults::Switch,
-    parts: Parts,
-}
-
-impl Open<'_> {
-    /// Waits for `stop`, or for the first part that ends by itself; in between the demo plays, and commands are carried out.
-    async fn until_ended(
-        self,
-        services: &mut Services,
-        control: &Control,
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
-        let stop_guests = stop.child_token();
-        let gateway = Gateway::new(self.url, &self.given.secrets.admin_token, self.given.secrets.a_write_key())?;
-        let activity = self.given.activity()?;
-        let (kafka, topic) =
-            (activity.kafka.clone(), activity.topic().map_err(|error| Error::Usage(error.to_string()))?);
-        let rules = job::rules(self.given.backends, self.folder)?;
-        let (url, write_key) = (self.url.to_owned(), self.given.secrets.a_write_key().to_owned());
-        let welcome = Welcome { url, write_key };
-        let (demo, playing) = if self.args.demo.no_demo {
-            welcome.lines("1").iter().for_each(|line| say(line));
-            (None, None)
-        } else {
-            let plan = Plan {
-                seed: self.args.demo.demo_seed,
-                rate: self.args.demo.demo_rate,
-                gateway: gateway.clone(),
-                currency: self.given.catalog()?.shop_currency,
-                file: self.folder.join(demo::FILE),
-                kafka: kafka.clone(),
-                topic: topic.to_owned(),
-                rules: rules.clone(),
-                welcome,
-            };
-            let (demo, play) = Demo::new(plan, stop_guests.clone());
-            (Some(demo), Some(tokio::spawn(play)))
-        };
-        let stage = Stage {
-            demo,
-            gateway,
-            kafka,
-            topic: topic.to_owned(),
-            rules,
-            parts: self.parts,
-            backends: self.given.backends,
-            catalog: self.catalog,
-        };
-        let commands = control.serve(&stage, &stop_guests);
-        tokio::pin!(commands);
-        let ended = tokio::select! {
-            ended = services.run_until(stop) => {
-                stop_guests.cancel();
-                // What was taken down is put up again first: whoever stops needs it.
-                ended.and(commands.await)
-            }
-            failed = &mut commands => failed,
-        };
-        stop_guests.cancel();
-        if let Some(playing) = playing
-            && let Err(panic) = playing.await
-        {
-            tracing::error!(%panic, "the demo has failed");
-        }
-        ended
-    }
 }

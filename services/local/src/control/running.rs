@@ -11,8 +11,8 @@ use rustix::process::geteuid;
 
 /// Where the notes are: in the user's folder for what lives as long as processes, else among temporary files.
 pub(crate) fn notes_folder() -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR").filter(|folder| !folder.is_empty()) {
-        Some(folder) => Path::new(&folder).join("footfall"),
+    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) {
+        Some(folder) => folder.join("footfall"),
         None => std::env::temp_dir().join(format!("footfall-{}", geteuid().as_raw())),
     }
 }

@@ -41,7 +41,10 @@ impl Control {
     pub(crate) fn listen(folder: &Folder) -> Result<Self, Error> {
         let path = folder.join(SOCKET);
         let failed = |error| {
-            Error::Failed(format!("cannot listen on {}: {error}; choose a folder with a shorter path", path.display()))
+            let place = path.display();
+            Error::Failed(format!(
+                "`footfall faults` and `footfall demo` cannot reach it, as there is no socket {place}: {error}; choose a folder with a shorter path"
+            ))
         };
         match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),

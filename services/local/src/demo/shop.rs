@@ -16,7 +16,7 @@ use super::gateway::Gateway;
 /// The file's name in the folder of data.
 pub(crate) const FILE: &str = "demo.json";
 /// How many products are made at a time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 4;
 /// How long a service that does not answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
