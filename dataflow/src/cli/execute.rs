@@ -36,7 +36,15 @@ pub(super) enum Stop {
     /// SIGINT and SIGTERM, which are this program's own.
     AtSignals,
     /// The program that the job is a part of.
-    When(Pin<Box<dyn Future<Output = ()> + Send>>),
+    When(Host),
+}
+
+/// The program that a job is a part of.
+pub(super) struct Host {
+    /// Done when the job is to end.
+    pub(super) stop: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Is told where the metrics are.
+    pub(super) tell_admin_addr: Box<dyn FnOnce(SocketAddr) + Send>,
 }
 
 /// `dataflow run`.
@@ -139,13 +147,20 @@ impl Launch<'_> {
         let in_transactions = resume_plan.as_ref().is_some_and(|plan| plan.home.takes_output());
         let sinks = sinks::open(args, self.mode, is_first, in_transactions, &job, runtime.handle())?;
         // From the moment that there are files to take back.
+        let mut tell_admin_addr = None;
         match stop {
             Stop::AtSignals => watch_signals(&runtime, &job, self.on_interrupt)?,
-            Stop::When(stop) => stop_when(&runtime, &job, stop),
+            Stop::When(host) => {
+                tell_admin_addr = Some(host.tell_admin_addr);
+                stop_when(&runtime, &job, host.stop);
+            }
         }
         if let Some(address) = self.admin_addr {
             let bound = runtime.block_on(admin::serve(address, &job))?;
             tracing::info!("version {}, metrics at http://{bound}/metrics", env!("CARGO_PKG_VERSION"));
+            if let Some(tell) = tell_admin_addr {
+                tell(bound);
+            }
         }
         if !self.is_bounded && is_first {
             stalls::report(&runtime, &job);

@@ -15,14 +15,16 @@ mod summary;
 mod supervise;
 
 use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::builder::Resettable;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::classify::Rules;
 use crate::error::Error;
 use args::{DemoArgs, ReplayArgs, ResumeShowArgs, RunArgs};
-use execute::Stop;
+use execute::{Host, Stop};
 use logging::LogFormat;
 
 /// Counts, exactly and live, how many different people look at each product of a shop, minute by minute.
@@ -98,14 +100,37 @@ pub fn main() -> ExitCode {
 }
 
 /// Runs `dataflow run` as a part of this process, with these flags, until `stop` is done; then it commits what it has read, as
-/// at an interrupt. Logs are the caller's, and what a program says at its end is left out.
+/// at an interrupt. Logs are the caller's, and what a program says at its end is left out. `tell_admin_addr` is told where
+/// the metrics are, unless they are off.
 ///
 /// # Errors
 /// As the program ends with, in one sentence.
 pub fn run_until<T>(
     flags: impl IntoIterator<Item = T>,
     stop: impl Future<Output = ()> + Send + 'static,
+    tell_admin_addr: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> Result<(), Error>
+where
+    T: Into<OsString> + Clone,
+{
+    let host = Host { stop: Box::pin(stop), tell_admin_addr: Box::new(tell_admin_addr) };
+    let args = run_args(flags)?;
+    execute::run(&args, Stop::When(host))
+}
+
+/// What the counts of `dataflow run` with these flags, and the variables that are set, depend on.
+///
+/// # Errors
+/// [`Error::Usage`], as the program ends with.
+pub fn rules<T>(flags: impl IntoIterator<Item = T>) -> Result<Rules, Error>
+where
+    T: Into<OsString> + Clone,
+{
+    let job = run_args(flags)?.job;
+    Ok(job.rules.rules(&job.source))
+}
+
+fn run_args<T>(flags: impl IntoIterator<Item = T>) -> Result<Box<RunArgs>, Error>
 where
     T: Into<OsString> + Clone,
 {
@@ -114,7 +139,7 @@ where
         .try_get_matches_from(program.chain(flags.into_iter().map(Into::into)))
         .map_err(|error| Error::Usage(error.to_string()))?;
     match Cli::from_arg_matches(&matches).map_err(|error| Error::Usage(error.to_string()))?.command {
-        Some(Command::Run(args)) => execute::run(&args, Stop::When(Box::pin(stop))),
+        Some(Command::Run(args)) => Ok(args),
         _ => Err(Error::Usage("only `dataflow run` can be a part of another program".to_owned())),
     }
 }

@@ -97,6 +97,11 @@ fn every_flag_that_a_page_names_exists() {
         "gateway",
         "users",
         "no-restarts",
+        "no-demo",
+        "demo-rate",
+        "demo-seed",
+        "minutes",
+        "for",
     ];
     for Page { name, text } in pages() {
         for piece in text.split(" --").chain(text.split("`--")).skip(1) {

@@ -312,3 +312,44 @@ async fn an_offset_beyond_the_end_is_refused() {
     assert!(error.contains("OutOfRange") || error.contains("AutoOffsetReset"), "{error}");
     kafka.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_has_given_up_records_goes_on_when_the_broker_is_back() {
+    let folder = folder();
+    let place = folder.path().join("kafka");
+    let kafka = Kafka::start(&place, 0).await.unwrap();
+    make_topic(&kafka, 1).await;
+    let (mut config, port) = (config(&kafka), kafka.address().port());
+    config.set("delivery.timeout.ms", "1000").set("reconnect.backoff.max.ms", "100");
+    let producer = std::sync::Arc::new(producer(&config));
+    let send = async |payload: &'static str| {
+        let producer = std::sync::Arc::clone(&producer);
+        blocking(move || {
+            producer.send(BaseRecord::<(), _>::to(TOPIC).partition(0).payload(payload)).unwrap();
+            producer.flush(PATIENCE).unwrap();
+        })
+        .await;
+    };
+    send("before").await;
+    kafka.stop().await.unwrap();
+    // Not acknowledged in its time: the producer cannot know whether it has arrived, and takes the next epoch.
+    send("lost").await;
+    let kafka = Kafka::start(&place, port).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        send("after").await;
+        let found = read(&config, 0, Offset::Beginning).await;
+        if found.iter().any(|(_, payload)| payload == "after") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+    }
+    // And a broker that starts anew takes what the producer counts on.
+    send("last").await;
+    kafka.stop().await.unwrap();
+    let kafka = Kafka::start(&place, port).await.unwrap();
+    send("end").await;
+    let found = read(&config, 0, Offset::Beginning).await;
+    assert_eq!(found.last().unwrap().1, "end", "{found:?}");
+    kafka.stop().await.unwrap();
+}

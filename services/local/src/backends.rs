@@ -8,6 +8,7 @@ use service_kit::Error;
 
 use crate::args::Args;
 use crate::checklist::Checklist;
+use crate::faults::{Dependency, Restartable, Stop};
 use crate::folder::Folder;
 
 /// The ports, unless free ones are wanted.
@@ -22,12 +23,14 @@ const DATABASE: &str = "footfall";
 /// The backends; those of our own stop with [`stop`](Backends::stop).
 #[derive(Debug)]
 pub(crate) struct Backends {
-    postgres: Option<Postgres>,
-    dynamodb: Option<DynamoDb>,
+    postgres: Option<Restartable<Postgres>>,
+    /// The variables of its database, where it is our own.
+    database: Vec<(&'static str, String)>,
+    dynamodb: Option<Restartable<DynamoDb>>,
     /// With the URL of the queue of order events.
     sqs: Option<(Sqs, String)>,
     #[cfg(feature = "kafka")]
-    kafka: Option<Kafka>,
+    kafka: Option<Restartable<Kafka>>,
     /// Where Kafka is.
     pub(crate) kafka_servers: String,
     /// Where DynamoDB is.
@@ -37,34 +40,41 @@ pub(crate) struct Backends {
 impl Backends {
     pub(crate) async fn start(args: &Args, folder: &Folder, checklist: &mut Checklist) -> Result<Self, Error> {
         let port = |port: u16| if args.port == 0 { 0 } else { port };
-        let postgres = match &args.db_host {
+        let (postgres, database) = match &args.db_host {
             Some(host) => {
                 checklist.given("PostgreSQL", host, "DB_HOST");
-                None
+                (None, Vec::new())
             }
             None => {
                 let wanted = Some(port(POSTGRES_PORT)).filter(|port| *port != 0);
-                let postgres = Postgres::start(&folder.join("postgres"), wanted).await.map_err(failed)?;
+                let place = folder.join("postgres");
+                let postgres = Postgres::start(&place, wanted).await.map_err(failed)?;
                 postgres.create_database(DATABASE).await.map_err(failed)?;
                 checklist.done("PostgreSQL", &format!("{}:{}", postgres.host(), postgres.port()));
-                Some(postgres)
+                let (variables, port) = (variables(&postgres), postgres.port());
+                let start = move || {
+                    let place = place.clone();
+                    async move { Postgres::start(&place, Some(port)).await }
+                };
+                (Some(Restartable::new(postgres, start)), variables)
             }
         };
-        let dynamodb = match &args.dynamodb_endpoint_url {
+        let (dynamodb, dynamodb_url) = match &args.dynamodb_endpoint_url {
             Some(url) => {
                 checklist.given("DynamoDB", url, "AWS_ENDPOINT_URL_DYNAMODB");
-                None
+                (None, url.clone())
             }
             None => {
                 let file = folder.join("dynamodb.sqlite");
                 let dynamodb = DynamoDb::start(Some(&file), port(DYNAMODB_PORT)).await.map_err(failed)?;
                 checklist.done("DynamoDB", &dynamodb.endpoint());
-                Some(dynamodb)
+                let (port, url) = (dynamodb.address().port(), dynamodb.endpoint());
+                let start = move || {
+                    let file = file.clone();
+                    async move { DynamoDb::start(Some(&file), port).await }
+                };
+                (Some(Restartable::new(dynamodb, start)), url)
             }
-        };
-        let dynamodb_url = match (&dynamodb, &args.dynamodb_endpoint_url) {
-            (Some(dynamodb), _) => dynamodb.endpoint(),
-            (None, url) => url.clone().unwrap_or_default(),
         };
         let sqs = match &args.order_events_queue_url {
             Some(url) => {
@@ -82,13 +92,19 @@ impl Backends {
         let kafka = match &args.kafka_bootstrap_servers {
             Some(_) => None,
             None => {
-                let kafka = Kafka::start(&folder.join("kafka"), port(KAFKA_PORT)).await.map_err(failed)?;
+                let place = folder.join("kafka");
+                let kafka = Kafka::start(&place, port(KAFKA_PORT)).await.map_err(failed)?;
                 checklist.done("Kafka", &kafka.address().to_string());
-                Some(kafka)
+                let address = kafka.address();
+                let start = move || {
+                    let place = place.clone();
+                    async move { Kafka::start(&place, address.port()).await }
+                };
+                Some((Restartable::new(kafka, start), address.to_string()))
             }
         };
         #[cfg(feature = "kafka")]
-        let embedded = kafka.as_ref().map(|kafka| kafka.address().to_string());
+        let (kafka, embedded) = kafka.unzip();
         #[cfg(not(feature = "kafka"))]
         let embedded: Option<String> = None;
         let kafka_servers = match (embedded, &args.kafka_bootstrap_servers) {
@@ -106,6 +122,7 @@ impl Backends {
         };
         Ok(Backends {
             postgres,
+            database,
             dynamodb,
             sqs,
             #[cfg(feature = "kafka")]
@@ -117,14 +134,7 @@ impl Backends {
 
     /// The variables of the database, where it is our own: else they are in the environment already.
     pub(crate) fn database(&self) -> Vec<(&'static str, String)> {
-        let Some(postgres) = &self.postgres else { return Vec::new() };
-        vec![
-            ("DB_HOST", postgres.host().to_owned()),
-            ("DB_PORT", postgres.port().to_string()),
-            ("DB_NAME", DATABASE.to_owned()),
-            ("DB_USER", postgres.user().to_owned()),
-            ("DB_PASSWORD", postgres.password().to_owned()),
-        ]
+        self.database.clone()
     }
 
     /// Where SQS and its queue of order events are, where they are our own: else that is in the environment already.
@@ -145,24 +155,80 @@ impl Backends {
         return false;
     }
 
+    /// Why it cannot be taken down; none: it can.
+    pub(crate) fn not_ours(&self, dependency: Dependency) -> Option<String> {
+        let (is_ours, what, variable) = match dependency {
+            Dependency::Kafka => (self.has_embedded_kafka(), "Kafka", "KAFKA_BOOTSTRAP_SERVERS"),
+            Dependency::Dynamodb => (self.dynamodb.is_some(), "DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
+            Dependency::Postgresql => (self.postgres.is_some(), "PostgreSQL", "DB_HOST"),
+            Dependency::ProductCatalog => return None,
+        };
+        (!is_ours).then(|| format!("{what} is not ours to stop (it was given by {variable}); stop it yourself"))
+    }
+
+    /// Stops one of our own for a while.
+    pub(crate) async fn take_down(&self, dependency: Dependency) -> Result<(), Error> {
+        let stopped = match dependency {
+            #[cfg(feature = "kafka")]
+            Dependency::Kafka => stop(self.kafka.as_ref()).await,
+            Dependency::Dynamodb => stop(self.dynamodb.as_ref()).await,
+            Dependency::Postgresql => stop(self.postgres.as_ref()).await,
+            _ => Ok(()),
+        };
+        stopped.map_err(failed)
+    }
+
+    /// Starts it again where it was.
+    pub(crate) async fn bring_up(&self, dependency: Dependency) -> Result<(), Error> {
+        let started = match dependency {
+            #[cfg(feature = "kafka")]
+            Dependency::Kafka => start(self.kafka.as_ref()).await,
+            Dependency::Dynamodb => start(self.dynamodb.as_ref()).await,
+            Dependency::Postgresql => start(self.postgres.as_ref()).await,
+            _ => Ok(()),
+        };
+        started.map_err(failed)
+    }
+
     /// Stops those of our own, each after the other, and tells the first failure.
     pub(crate) async fn stop(self) -> Result<(), Error> {
         let mut result = Ok(());
         #[cfg(feature = "kafka")]
-        if let Some(kafka) = self.kafka {
-            result = result.and(kafka.stop().await);
+        {
+            result = result.and(stop(self.kafka.as_ref()).await);
         }
         if let Some((sqs, _)) = self.sqs {
             result = result.and(sqs.stop().await);
         }
-        if let Some(dynamodb) = self.dynamodb {
-            result = result.and(dynamodb.stop().await);
-        }
-        if let Some(postgres) = self.postgres {
-            result = result.and(postgres.stop().await);
-        }
+        result = result.and(stop(self.dynamodb.as_ref()).await);
+        result = result.and(stop(self.postgres.as_ref()).await);
         result.map_err(failed)
     }
+}
+
+async fn stop<T: Stop>(backend: Option<&Restartable<T>>) -> Result<(), backends::Error> {
+    match backend {
+        Some(backend) => backend.stop().await,
+        None => Ok(()),
+    }
+}
+
+async fn start<T: Stop>(backend: Option<&Restartable<T>>) -> Result<(), backends::Error> {
+    match backend {
+        Some(backend) => backend.start().await,
+        None => Ok(()),
+    }
+}
+
+/// How services reach the database of a server.
+fn variables(postgres: &Postgres) -> Vec<(&'static str, String)> {
+    vec![
+        ("DB_HOST", postgres.host().to_owned()),
+        ("DB_PORT", postgres.port().to_string()),
+        ("DB_NAME", DATABASE.to_owned()),
+        ("DB_USER", postgres.user().to_owned()),
+        ("DB_PASSWORD", postgres.password().to_owned()),
+    ]
 }
 
 fn failed(error: backends::Error) -> Error {

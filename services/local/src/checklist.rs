@@ -41,12 +41,17 @@ impl Checklist {
     }
 
     /// Everything is there.
-    pub(crate) fn ready(&self, url: &str, folder: &Folder) {
-        say(&format!(
-            "ready after {:.1} s: {url}/docs; what clients need is in {}; Ctrl-C ends it",
-            self.began.elapsed().as_secs_f32(),
-            folder.join(crate::environment::FILE).display()
-        ));
+    pub(crate) fn ready(&self, url: &str, metrics: &str, folder: &Folder) {
+        say(&format!("ready after {:.1} s; Ctrl-C ends it", self.began.elapsed().as_secs_f32()));
+        let file = folder.join(crate::environment::FILE);
+        for (what, place) in [
+            ("API", format!("{url}/docs")),
+            ("metrics", metrics.to_owned()),
+            ("what clients need", file.display().to_string()),
+        ] {
+            let place = if self.has_colours { format!("\u{1b}[1m{place}\u{1b}[0m") } else { place };
+            say(&format!("  {what:<19} {place}"));
+        }
     }
 
     pub(crate) fn stopping(&self) {

@@ -12,9 +12,16 @@ use crate::secrets::Secrets;
 /// The file's name in the folder. It is there while the platform is ready.
 pub(crate) const FILE: &str = "footfall.env";
 
-pub(crate) fn write(folder: &Folder, secrets: &Secrets, backends: &Backends, url: &str) -> Result<(), Error> {
+pub(crate) fn write(
+    folder: &Folder,
+    secrets: &Secrets,
+    backends: &Backends,
+    url: &str,
+    metrics: &str,
+) -> Result<(), Error> {
     let mut variables = vec![
         ("FOOTFALL_URL", url.to_owned()),
+        ("FOOTFALL_METRICS_URL", format!("{metrics}/metrics")),
         ("FOOTFALL_ADMIN_TOKEN", secrets.admin_token.clone()),
         ("EVENTS_WRITE_KEYS", secrets.write_key.clone()),
         ("KAFKA_BOOTSTRAP_SERVERS", backends.kafka_servers.clone()),

@@ -1,30 +1,42 @@
 //! The dataflow job, on a thread of its own.
 
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use dataflow::classify::Rules;
 use dataflow::kafka::{KafkaArgs, topic};
 use schemas::names::{ANALYTICS_TABLE, CONTROL_TABLE_SUFFIX, control};
 use service_kit::Error;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Args;
 use crate::backends::Backends;
 use crate::folder::Folder;
 
-/// Starts the job; the receiver is told how it ended.
-pub(crate) fn start(
-    args: &Args,
-    backends: &Backends,
-    folder: &Folder,
-    stop: CancellationToken,
-) -> Result<oneshot::Receiver<Result<(), Error>>, Error> {
-    let flags = flags(args, backends, folder);
-    let (sender, receiver) = oneshot::channel();
+/// The job as it runs.
+#[derive(Debug)]
+pub(crate) struct Job {
+    /// Is told how it ended.
+    pub(crate) ended: oneshot::Receiver<Result<(), Error>>,
+    /// Where its metrics are; known before it says its first word.
+    pub(crate) admin: Arc<OnceLock<SocketAddr>>,
+}
+
+/// Starts the job.
+pub(crate) fn start(backends: &Backends, folder: &Folder, stop: CancellationToken) -> Result<Job, Error> {
+    let flags = flags(backends, folder);
+    let (sender, ended) = oneshot::channel();
+    let admin = Arc::new(OnceLock::new());
+    let told = Arc::clone(&admin);
     let run = move || {
-        let result = dataflow::cli::run_until(flags, async move { stop.cancelled().await });
+        let until_stop = async move { stop.cancelled().await };
+        let result = dataflow::cli::run_until(flags, until_stop, move |address| {
+            // Told once.
+            let _ = told.set(address);
+        });
         let result = result.map_err(|error| Error::Failed(format!("the dataflow job ended: {error}")));
         // Nobody waits for it any more when the platform fails to start.
         drop(sender.send(result));
@@ -33,7 +45,12 @@ pub(crate) fn start(
         .name("dataflow".to_owned())
         .spawn(run)
         .map_err(|error| Error::Failed(format!("cannot start the dataflow job: {error}")))?;
-    Ok(receiver)
+    Ok(Job { ended, admin })
+}
+
+/// What its counts depend on.
+pub(crate) fn rules(backends: &Backends, folder: &Folder) -> Result<Rules, Error> {
+    dataflow::cli::rules(flags(backends, folder)).map_err(|error| Error::Usage(error.to_string()))
 }
 
 /// Creates a topic that others than the job use, where it is not there.
@@ -53,7 +70,7 @@ pub(crate) async fn last_word(dynamodb: &Client) -> Option<AttributeValue> {
     request.send().await.ok()?.item?.remove(control::PROCESSED_AT)
 }
 
-fn flags(args: &Args, backends: &Backends, folder: &Folder) -> Vec<String> {
+fn flags(backends: &Backends, folder: &Folder) -> Vec<String> {
     let mut flags: Vec<String> = [
         "--source",
         "kafka",
@@ -69,13 +86,12 @@ fn flags(args: &Args, backends: &Backends, folder: &Folder) -> Vec<String> {
         &backends.kafka_servers,
         "--dynamodb-endpoint-url",
         &backends.dynamodb_url,
+        // The platform has a page for the metrics of all its parts.
+        "--admin-addr",
+        "127.0.0.1:0",
     ]
     .map(str::to_owned)
     .into();
-    if args.port == 0 {
-        // Its metrics too, or a second platform does not start.
-        flags.extend(["--admin-addr", "127.0.0.1:0"].map(str::to_owned));
-    }
     if backends.has_embedded_kafka() {
         // It has no transactions, and its fetches are answered when there is news.
         let resume = format!("file:{}", folder.join("resume").display());

@@ -2,17 +2,27 @@
 //!
 //! `backends` come first: PostgreSQL, DynamoDB and Kafka, embedded unless a variable names a real one. On them run the
 //! `services` and the dataflow `job`, each as in production, with its own settings and over real sockets. When all is there, a
-//! file tells what clients need (`environment`). Everything that lasts is in one folder.
+//! file tells what clients need (`environment`), and the `demo` shop opens. Everything that lasts is in one folder.
+//!
+//! Other processes reach a platform that runs by a socket in its folder (`control`): a `command` asks for `faults`, or for the
+//! demo's answer key. The `admin` port has the metrics of all parts.
 
+mod admin;
 mod args;
 mod backends;
 mod checklist;
+mod command;
+mod control;
+mod demo;
 mod environment;
+mod faults;
 mod folder;
 mod job;
+mod open;
 mod secrets;
 mod services;
 mod settings;
+mod welcome;
 
 use std::io::IsTerminal as _;
 
@@ -20,19 +30,29 @@ use service_kit::{Error, stop_on_signals};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
+use self::admin::Parts;
 pub use self::args::Args;
 use self::backends::Backends;
 use self::checklist::Checklist;
 pub use self::checklist::say;
+pub use self::command::{Command, FaultsArgs, Question};
+use self::control::Control;
+pub use self::demo::DemoArgs;
+pub use self::faults::{Dependency, Fault};
 use self::folder::Folder;
+use self::open::Open;
 use self::secrets::Secrets;
 use self::services::Services;
+use self::settings::Given;
 
-/// Runs the platform until a signal stops it.
+/// Runs the platform until a signal stops it, or carries out a command to one that runs.
 ///
 /// # Errors
-/// One sentence about what keeps it from starting, or ended it.
+/// One sentence about what keeps it from starting, or ended it, or why the command is not carried out.
 pub fn main(args: &Args) -> Result<(), Error> {
+    if let Some(command) = &args.command {
+        return command::run(command, args.data.as_deref());
+    }
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|error| Error::Usage(format!("RUST_LOG is {:?}: {error}; write a filter such as warn", args.log)))?;
     // Nothing was set up before: this is the process's first line.
@@ -74,16 +94,28 @@ async fn run_on(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let mut services = Services::new();
+    let given = Given { secrets, backends };
     let started = async {
         let url = services.start(args, secrets, backends, folder, checklist).await?;
-        environment::write(folder, secrets, backends, &url)?;
-        checklist.ready(&url, folder);
-        Ok(())
+        let parts = Parts::new(services.parts())?;
+        let metrics = admin::start(args.admin_addr(), parts.clone(), stop.child_token()).await?;
+        let control = Control::listen(folder);
+        if let Err(error) = &control {
+            checklist.note(&error.to_string());
+        }
+        environment::write(folder, secrets, backends, &url, &metrics)?;
+        checklist.ready(&url, &metrics, folder);
+        Ok((url, parts, control.ok()))
     };
-    let started = stop.run_until_cancelled(started).await.unwrap_or(Ok(()));
+    let started = stop.run_until_cancelled(started).await;
     let ended = match started {
-        Ok(()) => services.run_until(stop).await,
-        Err(error) => Err(error),
+        Some(Ok((url, parts, control))) => {
+            let open = Open { args, folder, given, url: &url, catalog: services.catalog(), parts };
+            open.until_ended(&mut services, control.as_ref(), stop).await
+        }
+        Some(Err(error)) => Err(error),
+        // Stopped while it started.
+        None => services.run_until(stop).await,
     };
     environment::remove(folder);
     if stop.is_cancelled() {

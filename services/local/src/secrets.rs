@@ -42,4 +42,9 @@ impl Secrets {
             activity: secret::random().map_err(failed)?,
         })
     }
+
+    /// One of the keys with which events may be sent: the variable may hold several.
+    pub(crate) fn a_write_key(&self) -> &str {
+        self.write_key.split(',').next().unwrap_or_default().trim()
+    }
 }

@@ -11,11 +11,13 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Part;
 use crate::args::Args;
 use crate::backends::Backends;
 use crate::checklist::Checklist;
+use crate::faults::{Switch, run_switched};
 use crate::folder::Folder;
-use crate::job;
+use crate::job::{self, Job};
 use crate::secrets::Secrets;
 use crate::settings::{Given, Urls, dynamodb};
 
@@ -40,6 +42,10 @@ pub(crate) struct Services {
     gateway: JoinSet<Result<(), Error>>,
     tasks: JoinSet<Result<(), Error>>,
     job: Option<oneshot::Receiver<Result<(), Error>>>,
+    /// Everything that tells metrics.
+    parts: Vec<Part>,
+    /// Of the product-catalog.
+    catalog: Switch,
 }
 
 impl Services {
@@ -50,7 +56,19 @@ impl Services {
             gateway: JoinSet::new(),
             tasks: JoinSet::new(),
             job: None,
+            parts: Vec::new(),
+            catalog: Switch::new(),
         }
+    }
+
+    /// Everything that tells metrics; complete once all is started.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.parts.clone()
+    }
+
+    /// What the product-catalog is switched off by.
+    pub(crate) fn catalog(&self) -> Switch {
+        self.catalog.clone()
     }
 
     /// Starts everything; returns where the gateway is.
@@ -66,21 +84,33 @@ impl Services {
         let client = session::client(&dynamodb).await;
         make_session(secrets, &Sessions::new(client.clone(), &dynamodb)).await?;
         let since = job::last_word(&client).await;
-        self.job = Some(job::start(args, backends, folder, self.stop.clone())?);
+        let Job { ended, admin: metrics_of_job } = job::start(backends, folder, self.stop.clone())?;
+        self.job = Some(ended);
         let given = Given { secrets, backends };
         let catalog = given.catalog()?;
-        let catalog = self.start_service(product_catalog::NAME, catalog, product_catalog::run, checklist).await?;
+        let switch = self.catalog.clone();
+        let catalog =
+            self.start_service(product_catalog::NAME, catalog, product_catalog::run, switch, checklist).await?;
         let orders = given.orders(&catalog)?;
         job::create_topic(&orders.kafka, &orders.kafka_orders_topic).await?;
-        let orders = self.start_service(order_service::NAME, orders, order_service::run, checklist).await?;
+        let orders =
+            self.start_service(order_service::NAME, orders, order_service::run, Switch::new(), checklist).await?;
         let customers = given.customers(&orders)?;
-        let customers = self.start_service(customer_service::NAME, customers, customer_service::run, checklist).await?;
+        let customers = self
+            .start_service(customer_service::NAME, customers, customer_service::run, Switch::new(), checklist)
+            .await?;
         let activity = given.activity()?;
-        let activity = self.start_service(activity_service::NAME, activity, activity_service::run, checklist).await?;
+        let activity = self
+            .start_service(activity_service::NAME, activity, activity_service::run, Switch::new(), checklist)
+            .await?;
         self.wait_for("the dataflow job", || async { job::last_word(&client).await != since }).await?;
+        if let Some(address) = metrics_of_job.get() {
+            self.parts.push(Part { name: "dataflow", url: format!("http://{address}/metrics") });
+        }
         checklist.done("dataflow", "counts minute by minute");
         let urls = Urls { catalog, customers, orders, activity };
         let (listeners, gateway) = listen(args.port).await?;
+        self.tells_metrics(api_gateway::NAME, &listeners)?;
         self.gateway.spawn(api_gateway::run(given.gateway(&urls)?, listeners, self.stop_gateway.clone()));
         self.wait_until_ready(api_gateway::NAME, &gateway).await?;
         checklist.done(api_gateway::NAME, &gateway);
@@ -94,22 +124,33 @@ impl Services {
         Ok(gateway)
     }
 
-    /// Runs a service on a free port until everything stops, and waits until it is ready.
+    /// Runs a service on a free port until everything stops, whenever the switch is on, and waits until it is ready.
     async fn start_service<A, F>(
         &mut self,
-        name: &str,
+        name: &'static str,
         args: A,
         run: fn(A, Listeners, CancellationToken) -> F,
+        switch: Switch,
         checklist: &Checklist,
     ) -> Result<String, Error>
     where
+        A: Clone + Send + 'static,
         F: Future<Output = Result<(), Error>> + Send + 'static,
     {
         let (listeners, url) = listen(0).await?;
-        self.tasks.spawn(run(args, listeners, self.stop.clone()));
+        self.tells_metrics(name, &listeners)?;
+        self.tasks.spawn(run_switched(run, args, listeners, switch, self.stop.clone()));
         self.wait_until_ready(name, &url).await?;
         checklist.done(name, &url);
         Ok(url)
+    }
+
+    fn tells_metrics(&mut self, name: &'static str, listeners: &Listeners) -> Result<(), Error> {
+        if let Some(admin) = &listeners.admin {
+            let address = admin.local_addr().map_err(|error| Error::Failed(error.to_string()))?;
+            self.parts.push(Part { name, url: format!("http://{address}/metrics") });
+        }
+        Ok(())
     }
 
     async fn wait_until_ready(&mut self, part: &str, url: &str) -> Result<(), Error> {
@@ -201,7 +242,8 @@ async fn listen(port: u16) -> Result<(Listeners, String), Error> {
     };
     let public = TcpListener::bind(address).await.map_err(failed)?;
     let address = public.local_addr().map_err(failed)?;
-    Ok((Listeners { public, admin: None }, format!("http://{address}")))
+    let admin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    Ok((Listeners { public, admin: Some(admin) }, format!("http://{address}")))
 }
 
 /// Begins the admin's session: nothing else can make an admin.

@@ -14,17 +14,17 @@ use tansu_service::FrameRouteService;
 use tansu_storage::slate::Engine;
 use tokio::sync::Mutex;
 
+use super::epochs;
 use super::log::Log;
 
-/// Requests that change what records, topics, producers and offsets are.
-const WRITES: [i16; 7] = [
+/// Requests that change what topics, producers and offsets are, and remove records.
+const WRITES: [i16; 6] = [
     CreateTopicsRequest::KEY,
     DeleteRecordsRequest::KEY,
     DeleteTopicsRequest::KEY,
     IncrementalAlterConfigsRequest::KEY,
     InitProducerIdRequest::KEY,
     OffsetCommitRequest::KEY,
-    ProduceRequest::KEY,
 ];
 
 /// Held by whoever writes, until it is in a file.
@@ -65,13 +65,18 @@ impl Service<(), Frame> for Front {
         match request.api_key()? {
             FetchRequest::KEY => Ok(answer(self.log.fetch(&request.body.try_into()?).await?.into())),
             ListOffsetsRequest::KEY => Ok(answer(self.log.list_offsets(&request.body.try_into()?).await?.into())),
-            key if WRITES.contains(&key) => {
+            ProduceRequest::KEY => {
+                let mut produce: ProduceRequest = request.body.try_into()?;
+                epochs::forget_later(&mut produce);
+                let request = Frame { body: produce.into(), ..request };
                 let _turn = self.turn.lock().await;
                 let answer = self.route.serve(context, request).await;
-                if key == ProduceRequest::KEY {
-                    self.log.has_grown();
-                }
+                self.log.has_grown();
                 answer
+            }
+            key if WRITES.contains(&key) => {
+                let _turn = self.turn.lock().await;
+                self.route.serve(context, request).await
             }
             _ => self.route.serve(context, request).await,
         }

@@ -1,18 +1,20 @@
 //! Kafka: a broker in this process, which keeps its topics in a folder.
 //!
-//! The protocol, topics and groups are `tansu`'s, with its engine over SlateDB on local files. Three things are done here
+//! The protocol, topics and groups are `tansu`'s, with its engine over SlateDB on local files. Four things are done here
 //! instead, because readers rest on them:
 //!
 //! * a fetch that begins inside a batch gets that batch, and a fetch that finds nothing waits for news instead of the
 //!   clock (`fetch`);
 //! * the first offset is the first one, and a time is found by what batches hold (`offsets`);
-//! * requests that write take turns (`front`): the engine's transactions overwrite one another where they overlap.
+//! * requests that write take turns (`front`): the engine's transactions overwrite one another where they overlap;
+//! * producers go on after they have given up records (`epochs`).
 //!
 //! # What it cannot do
 //! There are no transactions: an end of one is refused, and the text beside a committed offset is not kept. So what
 //! writes here does it at least once, and keeps the place to go on from elsewhere. Nothing is ever deleted by age.
 
 mod connections;
+mod epochs;
 mod fetch;
 mod front;
 mod log;

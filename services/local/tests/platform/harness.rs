@@ -40,6 +40,7 @@ impl Footfall {
             "AWS_ENDPOINT_URL_DYNAMODB",
             "ORDER_EVENTS_QUEUE_URL",
             "FOOTFALL_ADMIN_TOKEN",
+            "FOOTFALL_NO_DEMO",
         ] {
             command.env_remove(variable);
         }
@@ -47,6 +48,8 @@ impl Footfall {
             .args(flags)
             .args(["--data", "shop"])
             .current_dir(folder)
+            // Each test has notes of its own on what runs.
+            .env("XDG_RUNTIME_DIR", folder)
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stderr(fs::File::create(&log).unwrap())
@@ -57,11 +60,16 @@ impl Footfall {
         Footfall { process, data, log }
     }
 
-    /// The same on free ports, ready.
+    /// The same on free ports, without the demo, ready.
     pub(crate) fn start(folder: &Path, variables: &[(&str, String)]) -> Self {
+        Self::start_with(folder, &["--no-demo"], variables)
+    }
+
+    /// The same on free ports with these flags, ready.
+    pub(crate) fn start_with(folder: &Path, flags: &[&str], variables: &[(&str, String)]) -> Self {
         // What a process that was killed has left behind says nothing about this one.
         let _ = fs::remove_file(folder.join("shop/footfall.env"));
-        let mut footfall = Footfall::spawn(folder, &["--port", "0"], variables);
+        let mut footfall = Footfall::spawn(folder, &[&["--port", "0"], flags].concat(), variables);
         let began = Instant::now();
         while !footfall.data.join("footfall.env").is_file() {
             let ended = footfall.process.try_wait().unwrap();
@@ -101,6 +109,19 @@ impl Footfall {
         let (out, err) = (text(&output.stdout), text(&output.stderr));
         assert!(output.status.success(), "{}\n{lines}\n{out}\n{err}\n{}", output.status, self.said());
         out
+    }
+
+    /// Runs another `footfall`, which asks this one; its output, and whether it succeeded.
+    pub(crate) fn ask(&self, arguments: &[&str]) -> (bool, String) {
+        let asked = Command::new(env!("CARGO_BIN_EXE_footfall"))
+            .args(arguments)
+            .env_remove("FOOTFALL_DATA")
+            .env("XDG_RUNTIME_DIR", self.data.parent().unwrap())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8([asked.stdout, asked.stderr].concat()).unwrap();
+        (asked.status.success(), said)
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -175,7 +175,7 @@ async fn a_port_that_is_taken_is_said_in_one_sentence_and_nothing_is_left_behind
     variables.push(("ADMIN_ADDR", "127.0.0.1:0".to_owned()));
     variables.push(("FOOTFALL_DELIVERY", "at-least-once".to_owned()));
     variables.push(("FOOTFALL_RESUME", format!("file:{}", folder.path().join("resume").display())));
-    let mut footfall = Footfall::spawn(folder.path(), &["--port", &port], &variables);
+    let mut footfall = Footfall::spawn(folder.path(), &["--no-demo", "--port", &port], &variables);
     let status = footfall.wait(START_LIMIT);
     let said = footfall.said();
     assert_eq!(status.code(), Some(1), "{said}");
@@ -247,7 +247,8 @@ async fn a_second_signal_does_not_wait_for_requests_in_work_and_takes_the_server
 async fn it_runs_as_a_part_of_another_program_until_that_stops_it() {
     let folder = folder();
     let data = folder.path().join("data");
-    let args = local::Args::try_parse_from(["footfall", "--port", "0", "--data", data.to_str().unwrap()]).unwrap();
+    let args = local::Args::try_parse_from(["footfall", "--no-demo", "--port", "0", "--data", data.to_str().unwrap()])
+        .unwrap();
     let stop = CancellationToken::new();
     let began = Instant::now();
     let user = async {

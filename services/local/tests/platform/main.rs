@@ -4,7 +4,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod authorization;
+mod demo;
+mod faults;
 mod harness;
 mod k6;
+mod key;
 mod lifecycle;
 mod walk;
