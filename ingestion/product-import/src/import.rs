@@ -4,20 +4,19 @@
 //! is; the file of errors has the file's order; and what was in work when an import ends is sent again by the next one, under
 //! the same keys.
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesOrdered;
+mod rows;
+
 use schemas::FieldCode;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
+use self::rows::Last;
 use crate::duplicates::Duplicates;
-use crate::errors_file::{ErrorsFile, RowFault};
-use crate::file::records::{Record, Step};
-use crate::file::{Chunks, CsvFile, Layout, Refusal, too_long};
-use crate::gateway::{Gateway, Verdict, until};
+use crate::errors_file::ErrorsFile;
+use crate::file::{Chunks, CsvFile, Layout, Refusal};
+use crate::gateway::Gateway;
 use crate::outputs::Outputs;
 use crate::report::{Report, Status, now};
-use crate::row::{Origin, Row};
+use crate::row::Origin;
 use crate::settings::{ImportArgs, TimeLimit};
 use crate::{Error, Progress};
 
@@ -60,12 +59,6 @@ pub struct Import<O> {
     saved_rows: u64,
     saved_failed: u64,
     saved_at: Instant,
-}
-
-/// What is done for a row.
-enum Work {
-    Known(Verdict),
-    Asked(AbortOnDropHandle<Result<Verdict, Error>>),
 }
 
 impl<O: Outputs> Import<O> {
@@ -122,16 +115,18 @@ impl<O: Outputs> Import<O> {
         // From the start, there is a report.
         self.save(Some(&mut errors)).await?;
         match self.rows(&mut file, &layout, &mut errors).await {
-            Ok(Ok(Ending::Stopped)) => {
+            Ok(Last::Stop) => {
                 self.save(Some(&mut errors)).await?;
                 Ok(Ending::Stopped)
             }
-            Ok(Ok(Ending::Finished | Ending::Refused)) => {
+            Ok(Last::End) => {
                 self.report.status = if self.gateway.is_some() { Status::Finished } else { Status::Checked };
                 self.end(Some(&mut errors)).await?;
                 Ok(Ending::Finished)
             }
-            Ok(Err(refusal)) => self.refuse(refusal, Some(&mut errors)).await,
+            Ok(Last::Unreadable(refusal)) => self.refuse(refusal, Some(&mut errors)).await,
+            // The outputs belong to what has replaced it.
+            Err(error @ Error::Gone { .. }) => Err(error),
             Err(error) => {
                 self.report.reason =
                     Some(Refusal { code: FieldCode::Interrupted, detail: error.to_string(), line: None });
@@ -175,88 +170,6 @@ impl<O: Outputs> Import<O> {
         Ok(())
     }
 
-    /// Reads, sends and settles rows until there are no more, no time, or something is wrong.
-    async fn rows<C: Chunks>(
-        &mut self,
-        file: &mut CsvFile<C>,
-        layout: &Layout,
-        errors: &mut ErrorsFile,
-    ) -> Result<Result<Ending, Refusal>, Error> {
-        let mut in_work = FuturesOrdered::new();
-        let mut ending = None;
-        let (stop, give_up) =
-            (until(self.limit.map(|limit| limit.stop_at)), until(self.limit.map(|limit| limit.give_up_at)));
-        tokio::pin!(stop, give_up);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut stop, if ending.is_none() => ending = Some(Ok(Ending::Stopped)),
-                () = &mut give_up, if !in_work.is_empty() => return Ok(Ok(Ending::Stopped)),
-                Some((record, verdict)) = in_work.next(), if !in_work.is_empty() => {
-                    let verdict: Result<Verdict, Error> = verdict;
-                    match verdict? {
-                        Verdict::Unknown => return Ok(Ok(Ending::Stopped)),
-                        verdict => self.settle(&record, verdict, errors)?,
-                    }
-                }
-                step = file.next(), if ending.is_none() && in_work.len() < self.args.import_concurrency => match step? {
-                    Step::Record(record) => {
-                        if let Some(work) = self.begin(&record, layout)? {
-                            in_work.push_back(finish(record, work));
-                        }
-                    }
-                    Step::TooLong(line) => ending = Some(Err(too_long(line))),
-                    Step::End | Step::More => ending = Some(Ok(Ending::Finished)),
-                },
-                else => return Ok(ending.unwrap_or(Ok(Ending::Finished))),
-            }
-            self.save_if_due(errors).await?;
-        }
-    }
-
-    /// Looks at a row, and sends it; `None` for one that is done.
-    fn begin(&mut self, record: &Record, layout: &Layout) -> Result<Option<Work>, Error> {
-        let is_done = record.line < self.from_line;
-        let failed =
-            |code: FieldCode, detail| Work::Known(Verdict::Failed(RowFault { code: code.code().to_owned(), detail }));
-        if let Some((code, detail)) = record.fault(&layout.columns) {
-            return Ok((!is_done).then(|| failed(code, detail)));
-        }
-        let row = Row::read(record, layout);
-        let hash = row.hash(&self.origin);
-        let first_line = self.duplicates.first_line(hash, record.line);
-        if is_done {
-            return Ok(None);
-        }
-        if let Some(first_line) = first_line {
-            let detail = format!("the row is the same as the one on line {first_line}; leave one of them out");
-            return Ok(Some(failed(FieldCode::DuplicateRow, detail)));
-        }
-        let Some(gateway) = self.gateway.clone() else { return Ok(Some(Work::Known(Verdict::Unsent))) };
-        let (key, body, stop) = (hash.key(), row.body()?, self.limit.map(|limit| limit.stop_at));
-        // A task of its own: it goes on while the outputs are written.
-        let asked = tokio::spawn(async move { gateway.create(key, body, stop).await });
-        Ok(Some(Work::Asked(AbortOnDropHandle::new(asked))))
-    }
-
-    /// Writes down what became of a row; those before it are settled.
-    fn settle(&mut self, record: &Record, verdict: Verdict, errors: &mut ErrorsFile) -> Result<(), Error> {
-        let Progress { line, rows, reasons, .. } = &mut self.report.progress;
-        match verdict {
-            Verdict::Created => rows.created += 1,
-            Verdict::Unchanged => rows.unchanged += 1,
-            Verdict::Failed(fault) => {
-                errors.add(record, &fault)?;
-                rows.failed += 1;
-                *reasons.entry(fault.code).or_default() += 1;
-            }
-            Verdict::Unsent | Verdict::Unknown => {}
-        }
-        rows.read += 1;
-        *line = record.line + 1;
-        Ok(())
-    }
-
     async fn save_if_due(&mut self, errors: &mut ErrorsFile) -> Result<(), Error> {
         let rows = self.report.progress.rows.read - self.saved_rows;
         let is_due = rows >= self.args.import_checkpoint_rows
@@ -291,15 +204,4 @@ impl<O: Outputs> Import<O> {
         self.report.finished_at = Some(now());
         self.save(errors).await
     }
-}
-
-/// A row, once it is known what became of it.
-async fn finish(record: Record, work: Work) -> (Record, Result<Verdict, Error>) {
-    let verdict = match work {
-        Work::Known(verdict) => Ok(verdict),
-        Work::Asked(task) => {
-            task.await.unwrap_or_else(|error| Err(Error::Internal(format!("the request of a row ended: {error}"))))
-        }
-    };
-    (record, verdict)
 }

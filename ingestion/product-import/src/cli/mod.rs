@@ -48,7 +48,7 @@ pub struct Args {
     pub dry_run: bool,
 
     /// How long a row is sent again while the gateway does not answer
-    #[arg(long, value_name = "TIME", default_value = "5min", value_parser = duration)]
+    #[arg(long, env = "IMPORT_PATIENCE", value_name = "TIME", default_value = "5min", value_parser = duration)]
     pub patience: Duration,
 
     /// How the file is imported.

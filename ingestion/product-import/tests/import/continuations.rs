@@ -37,9 +37,9 @@ async fn go_on(world: &World, time: Duration) -> usize {
 
 #[tokio::test]
 async fn a_long_file_is_imported_over_several_invocations_as_if_it_were_one() {
-    let (text, time) = (mixed(300), Duration::from_millis(60));
+    let (text, time) = (mixed(600), Duration::from_millis(200));
     let world = World::new().await;
-    world.gateway.delay(Duration::from_millis(5));
+    world.gateway.delay(Duration::from_millis(10));
     world.s3.put("a.csv", text.as_str()).await;
     let (summary, result) = world.deliver(created(&["a.csv"]), within(time)).await;
     result.unwrap();
@@ -52,11 +52,11 @@ async fn a_long_file_is_imported_over_several_invocations_as_if_it_were_one() {
     assert_eq!((&report["status"], &report["hop"]), (&json!("finished"), &json!(hops)));
     assert_eq!(report["started_at"], first["started_at"]);
     // Nothing was cut off in the middle: every row in work was answered before the end.
-    assert_eq!(counts(&report), [300, 200, 0, 100]);
-    assert_eq!(report["reasons"], json!({"required": 100}));
+    assert_eq!(counts(&report), [600, 400, 0, 200]);
+    assert_eq!(report["reasons"], json!({"required": 200}));
     assert_eq!(world.s3.errors("a.csv").await, undisturbed(&text).await);
-    assert_eq!(world.gateway.made().len(), 200);
-    assert_eq!(world.gateway.requests(), 300);
+    assert_eq!(world.gateway.made().len(), 400);
+    assert_eq!(world.gateway.requests(), 600);
 }
 
 #[tokio::test]

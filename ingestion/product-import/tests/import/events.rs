@@ -60,9 +60,8 @@ async fn an_object_that_was_deleted_meanwhile_is_nothing_to_import() {
 #[tokio::test]
 async fn a_bucket_that_is_not_there_is_an_error() {
     let world = World::new().await;
-    let mut event = created(&["a.csv"]);
-    event["Records"][0]["s3"]["bucket"]["name"] = json!("other");
-    let (_, result) = world.deliver(event, None).await;
+    world.s3.trick(|method, _| (method == Method::GET).then_some(Trick::NoBucket));
+    let (_, result) = world.deliver(created(&["a.csv"]), None).await;
     assert!(matches!(result, Err(Error::Store { .. })), "{result:?}");
 }
 

@@ -63,7 +63,7 @@ async fn kill(mut function: Child) -> (String, String) {
 #[tokio::test]
 async fn an_event_is_imported_measured_and_answered() {
     let world = World::new(Duration::from_secs(60)).await;
-    world.s3.put("a.csv", format!("{}Chair,\n", rows(10))).await;
+    world.s3.put("a.csv", format!("{}Chair,,\n", rows(10))).await;
     let function = world.start(&[]);
     world.cloud.invoke(created(&["a.csv"]));
     assert_eq!(world.cloud.ended(1).await, [(1, Ok(Value::Null))]);
@@ -109,7 +109,7 @@ async fn a_function_whose_time_is_over_invokes_itself_until_the_file_is_done() {
 async fn an_event_that_comes_again_after_a_kill_makes_each_row_once() {
     let world = World::new(Duration::from_secs(60)).await;
     world.gateway.delay(Duration::from_millis(5));
-    world.s3.put("a.csv", format!("{}Chair,\n", rows(200))).await;
+    world.s3.put("a.csv", format!("{}Chair,,\n", rows(200))).await;
     for requests in [1, 60, 150] {
         let function = world.start(&[("IMPORT_CONCURRENCY", "4")]);
         let before = world.gateway.requests();

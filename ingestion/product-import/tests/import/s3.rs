@@ -2,15 +2,14 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_client::S3EndpointArgs;
 use aws_sdk_s3::Client;
-use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::Method;
 use hyper::body::{Frame, Incoming};
-use hyper::service::Service as _;
 use hyper::{Request, Response};
 use product_import::{OUTPUT_MARK, Store};
 use s3s::Body;
@@ -28,6 +27,8 @@ pub(crate) const BUCKET: &str = "imports";
 pub(crate) enum Trick {
     /// 403.
     Deny,
+    /// 404, as there is no such bucket.
+    NoBucket,
     /// The answer's body breaks off after so many bytes.
     CutAfter(usize),
     /// What it asks for, under this version.
@@ -97,7 +98,8 @@ impl FakeS3 {
         let object = self.client.get_object().bucket(BUCKET).key(key).send().await.ok()?;
         let is_marked =
             object.metadata().and_then(|metadata| metadata.get(OUTPUT_MARK)).is_some_and(|mark| mark == "1");
-        let content = object.body.collect().await.unwrap().to_vec();
+        // The folder keeps no versions: what is being replaced cannot be read.
+        let content = object.body.collect().await.ok()?.to_vec();
         Some((String::from_utf8(content).unwrap(), is_marked))
     }
 
@@ -126,27 +128,38 @@ impl State {
         let asked = request.uri().path_and_query().unwrap().to_string();
         self.requests.lock().unwrap().push((method.clone(), asked));
         let trick = (self.rule.lock().unwrap())(&method, &path);
-        if let Some(Trick::Deny) = trick {
-            let xml = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
-            let answer = Response::builder().status(403).header("content-type", "application/xml");
-            return Ok(answer.body(Body::from(xml.to_owned())).unwrap());
+        let refusal = match trick {
+            Some(Trick::Deny) => Some((403, "AccessDenied")),
+            Some(Trick::NoBucket) => Some((404, "NoSuchBucket")),
+            _ => None,
+        };
+        if let Some((status, code)) = refusal {
+            let xml = format!("<Error><Code>{code}</Code><Message>as planned</Message></Error>");
+            let answer = Response::builder().status(status).header("content-type", "application/xml");
+            return Ok(answer.body(Body::from(xml)).unwrap());
         }
-        let mut answer = self.service.call(request).await.map_err(io::Error::other)?;
+        let mut answer = self.service.call(request.map(Body::from)).await.map_err(io::Error::other)?;
         match trick {
             Some(Trick::CutAfter(length)) => {
                 let (parts, body) = answer.into_parts();
                 let mut whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
                 // The length in the header stays that of the whole.
                 let begin = whole.split_to(length.min(whole.len()));
-                let frames =
-                    stream::iter([Ok(Frame::data(begin)), Err(io::Error::from(io::ErrorKind::ConnectionReset))]);
-                Ok(Response::from_parts(parts, Body::http_body(StreamBody::new(frames))))
+                let frames = stream::unfold(Some(begin), async |begin| match begin {
+                    Some(begin) => Some((Ok(Frame::data(begin)), None)),
+                    None => {
+                        // What was sent before arrives.
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                        Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
+                    }
+                });
+                Ok(Response::from_parts(parts, Body::http_body_unsync(StreamBody::new(Box::pin(frames)))))
             }
             Some(Trick::Version(version)) => {
                 answer.headers_mut().insert("x-amz-version-id", version.parse().unwrap());
                 Ok(answer)
             }
-            Some(Trick::Deny) | None => Ok(answer),
+            _ => Ok(answer),
         }
     }
 }
