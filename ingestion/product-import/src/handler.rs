@@ -9,6 +9,7 @@ use crate::event::{Continuation, tasks};
 use crate::file::Refusal;
 use crate::import::{Ending, Import, Task};
 use crate::report::{Progress, Rows};
+use crate::row::Origin;
 use crate::settings::{ImportArgs, TimeLimit};
 use crate::store::{Found, ObjectId, Store, StoreOutputs};
 use crate::summary::Summary;
@@ -103,13 +104,8 @@ impl Importer {
             Ok(Ending::Stopped) => {
                 let progress = import.report().progress.clone();
                 if progress.hop >= MAX_HOPS {
-                    let detail = format!(
-                        "the import did not end within {MAX_HOPS} continuations; divide the file into smaller ones"
-                    );
-                    import
-                        .refuse(Refusal { code: FieldCode::Interrupted, detail: detail.clone(), line: None }, None)
-                        .await?;
-                    return Err(Error::Unfinished(format!("s3://{}/{}: {detail}", origin.bucket, origin.key)));
+                    let refusal = Refusal { code: FieldCode::Interrupted, detail: too_long(), line: None };
+                    import.refuse(refusal, None).await?;
                 }
                 self.later(Task { progress, ..task }, next, summary).await?;
             }
@@ -124,11 +120,19 @@ impl Importer {
 
     /// Leaves an import to the next invocation.
     async fn later(&self, task: Task, next: &impl Continue, summary: &mut Summary) -> Result<(), Error> {
+        if task.progress.hop >= MAX_HOPS {
+            let Origin { bucket, key } = &task.origin;
+            return Err(Error::Unfinished(format!("s3://{bucket}/{key}: {}", too_long())));
+        }
         let progress = Progress { hop: task.progress.hop + 1, ..task.progress };
         next.go_on(&Continuation::of(Task { progress, ..task })).await?;
         summary.continued += 1;
         Ok(())
     }
+}
+
+fn too_long() -> String {
+    format!("the import did not end within {MAX_HOPS} continuations; divide the file into smaller ones")
 }
 
 impl Summary {

@@ -63,29 +63,49 @@ impl Splitter {
     /// Reads on until there is something to tell; returns it, and how much of the text it has read. No text means that the
     /// file has ended.
     pub(crate) fn step(&mut self, text: &[u8]) -> (Step, usize) {
-        let is_open = text.is_empty() && self.is_within_quotes();
+        if text.is_empty() && self.lines.start.is_some() {
+            return (self.finish(), 0);
+        }
+        let (result, read) = self.parse(text);
+        self.lines.pass(&text[..read]);
+        let step = match result {
+            _ if self.lines.bytes > MAX_RECORD_BYTES => Step::TooLong(self.lines.start_or_here()),
+            ReadRecordResult::Record => Step::Record(self.take(false)),
+            ReadRecordResult::End => Step::End,
+            ReadRecordResult::InputEmpty | ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                Step::More
+            }
+        };
+        (step, read)
+    }
+
+    /// The record in whose middle the file ends. A line end completes it, unless it is part of a cell: the parser does not
+    /// tell in another way that a quote is open.
+    fn finish(&mut self) -> Step {
+        if let (ReadRecordResult::Record, _) = self.parse(b"\n") {
+            return Step::Record(self.take(false));
+        }
+        self.parse(&[]);
+        // The line end is ours.
+        if let Some(end) = self.ends[..self.cells].last_mut() {
+            *end -= 1;
+        }
+        Step::Record(self.take(true))
+    }
+
+    /// Adds text to the present record, up to its end; makes room where it is needed.
+    fn parse(&mut self, text: &[u8]) -> (ReadRecordResult, usize) {
         let mut read = 0;
         loop {
-            let rest = &text[read..];
-            let (result, read_now, bytes, cells) =
-                self.parser.read_record(rest, &mut self.text[self.text_bytes..], &mut self.ends[self.cells..]);
-            self.lines.pass(&rest[..read_now]);
+            let (text_room, ends_room) = (&mut self.text[self.text_bytes..], &mut self.ends[self.cells..]);
+            let (result, read_now, bytes, cells) = self.parser.read_record(&text[read..], text_room, ends_room);
             read += read_now;
             self.text_bytes += bytes;
             self.cells += cells;
-            if self.lines.bytes > MAX_RECORD_BYTES {
-                return (Step::TooLong(self.lines.start_or_here()), read);
-            }
             match result {
-                ReadRecordResult::Record => return (Step::Record(self.take(is_open)), read),
-                ReadRecordResult::End => return (Step::End, read),
-                ReadRecordResult::InputEmpty => return (Step::More, read),
                 ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-            }
-            // To the parser, no text is the end of the file.
-            if read == text.len() && !text.is_empty() {
-                return (Step::More, read);
+                result => return (result, read),
             }
         }
     }
@@ -102,15 +122,6 @@ impl Splitter {
         self.lines.bytes = 0;
         (self.text_bytes, self.cells) = (0, 0);
         Record { line, cells, is_open }
-    }
-
-    /// Whether a line end would be part of a cell.
-    fn is_within_quotes(&self) -> bool {
-        if self.lines.start.is_none() {
-            return false;
-        }
-        let (result, ..) = self.parser.clone().read_record(b"\n", &mut [0; 4], &mut [0; 4]);
-        !matches!(result, ReadRecordResult::Record)
     }
 }
 

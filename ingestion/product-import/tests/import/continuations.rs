@@ -147,6 +147,9 @@ async fn an_import_that_does_not_end_is_given_up_and_says_so() {
     assert!(world.queue.take().is_empty());
     let report = world.s3.report("a.csv").await;
     assert_eq!((&report["status"], &report["reason"]["code"]), (&json!("refused"), &json!("interrupted")));
+    // Nor does a function go round for ever whose time is over at once.
+    let last: Value = json!({"bucket": "imports", "key": "a.csv", "version": null, "line": 1, "hop": MAX_HOPS});
+    assert!(matches!(world.deliver(last, within(Duration::ZERO)).await.1, Err(Error::Unfinished(_))));
 }
 
 #[tokio::test]

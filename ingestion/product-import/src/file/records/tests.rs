@@ -62,17 +62,19 @@ fn quotes_are_read_as_rfc_4180_says_and_elsewhere_as_they_come() {
 
 #[test]
 fn a_quote_that_is_never_closed_is_told() {
-    let open = |text: &[u8]| {
+    let last = |text: &[u8]| {
         let mut splitter = Splitter::new(b',', 1);
-        match (splitter.step(text), splitter.step(&[])) {
-            ((Step::More, _), (Step::Record(record), 0)) => record.is_open,
-            other => panic!("{other:?}"),
-        }
+        assert!(matches!(splitter.step(text), (Step::More, _)));
+        let Step::Record(record) = splitter.step(&[]).0 else { panic!("no record: {text:?}") };
+        assert_eq!(splitter.step(&[]).0, Step::End);
+        (record.is_open, texts(&record)[1].clone())
     };
-    assert!(open(b"a,\"b"));
-    assert!(open(b"a,\""));
-    for closed in [&b"a,b"[..], b"a,\"b\"", b"a,b\"", b"a,\"b\"\"\"", b"a,"] {
-        assert!(!open(closed), "{closed:?}");
+    for (text, cell) in [(&b"a,\"b\nc"[..], "b\nc"), (b"a,\"", ""), (b"a,\"\n", "\n"), (b"a,\"\"\"", "\"")] {
+        assert_eq!(last(text), (true, cell.to_owned()), "{text:?}");
+    }
+    for (text, cell) in [(&b"a,b"[..], "b"), (b"a,\"b\"", "b"), (b"a,b\"", "b\""), (b"a,\"b\"\"\"", "b\""), (b"a,", "")]
+    {
+        assert_eq!(last(text), (false, cell.to_owned()), "{text:?}");
     }
 }
 
