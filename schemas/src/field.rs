@@ -1,4 +1,4 @@
-//! Why a field of a request or a column of a CSV row was refused.
+//! Why a field of a request, a row of a CSV file or a whole file was refused.
 
 use std::fmt;
 
@@ -37,12 +37,26 @@ pub enum FieldCode {
     NotFound,
     /// It is not the present password.
     WrongPassword,
+    /// The row has more or fewer cells than the header.
+    WrongColumnCount,
+    /// The row is the same as an earlier one of the file.
+    DuplicateRow,
+    /// A quote is opened and never closed.
+    UnclosedQuote,
+    /// The file has no row at all, not even a header.
+    EmptyFile,
+    /// The header lacks a column that every row needs.
+    MissingColumn,
+    /// The header has a column twice.
+    DuplicateColumn,
+    /// The import could not go on to the file's end.
+    Interrupted,
     /// The event would not be counted, for this reason.
     Event(Reason),
 }
 
 impl FieldCode {
-    /// Every code that is not an event's reason.
+    /// Every code of fields of requests.
     pub const FIELDS: [FieldCode; 13] = [
         FieldCode::Required,
         FieldCode::Unknown,
@@ -57,6 +71,20 @@ impl FieldCode {
         FieldCode::Conflict,
         FieldCode::NotFound,
         FieldCode::WrongPassword,
+    ];
+
+    /// Every code of rows of a CSV file and of the file as a whole, beside those of [fields](Self::FIELDS): two are shared with
+    /// events.
+    pub const FILES: [FieldCode; 9] = [
+        FieldCode::Event(Reason::NotUtf8),
+        FieldCode::WrongColumnCount,
+        FieldCode::DuplicateRow,
+        FieldCode::UnclosedQuote,
+        FieldCode::EmptyFile,
+        FieldCode::MissingColumn,
+        FieldCode::DuplicateColumn,
+        FieldCode::Event(Reason::TooLarge),
+        FieldCode::Interrupted,
     ];
 
     /// The code as clients and error files have it.
@@ -76,6 +104,13 @@ impl FieldCode {
             FieldCode::Conflict => "conflict",
             FieldCode::NotFound => "not_found",
             FieldCode::WrongPassword => "wrong_password",
+            FieldCode::WrongColumnCount => "wrong_column_count",
+            FieldCode::DuplicateRow => "duplicate_row",
+            FieldCode::UnclosedQuote => "unclosed_quote",
+            FieldCode::EmptyFile => "empty_file",
+            FieldCode::MissingColumn => "missing_column",
+            FieldCode::DuplicateColumn => "duplicate_column",
+            FieldCode::Interrupted => "interrupted",
             FieldCode::Event(reason) => reason.code(),
         }
     }
@@ -100,9 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_of_fields_and_of_events_are_one_list_without_doubles() {
-        let events = Reason::ALL.map(FieldCode::Event);
-        let codes: HashSet<_> = FieldCode::FIELDS.iter().chain(&events).map(|code| code.code()).collect();
-        assert_eq!(codes.len(), FieldCode::FIELDS.len() + events.len());
+    fn codes_of_fields_events_and_files_are_one_list_without_doubles() {
+        let codes = || {
+            let events = Reason::ALL.map(FieldCode::Event);
+            FieldCode::FIELDS.into_iter().chain(events).chain(FieldCode::FILES)
+        };
+        let variants: HashSet<FieldCode> = codes().collect();
+        let texts: HashSet<_> = codes().map(FieldCode::code).collect();
+        assert_eq!(texts.len(), variants.len());
     }
 }

@@ -60,7 +60,7 @@ fn every_flag_has_a_variable() {
 #[test]
 fn every_flag_that_a_page_names_exists() {
     let flags: BTreeSet<_> = arguments().iter().filter_map(|argument| argument.get_long().map(str::to_owned)).collect();
-    // Of cargo, of the measuring programs, and of the AWS command line.
+    // Of cargo, of the measuring programs, of the import of products, and of the AWS command line.
     let others = [
         "release",
         "profile",
@@ -102,6 +102,8 @@ fn every_flag_that_a_page_names_exists() {
         "demo-seed",
         "minutes",
         "for",
+        "dry-run",
+        "patience",
     ];
     for Page { name, text } in pages() {
         for piece in text.split(" --").chain(text.split("`--")).skip(1) {

@@ -35,6 +35,20 @@ pub struct SqsEndpointArgs {
     pub url: Option<String>,
 }
 
+/// Where S3 is, if not at AWS.
+#[derive(Args, Clone, Debug, Default)]
+pub struct S3EndpointArgs {
+    /// Where S3 is, if not at AWS. One on this machine is an emulator, which takes any region and credentials.
+    #[arg(
+        id = "s3_endpoint_url",
+        long = "s3-endpoint-url",
+        env = "AWS_ENDPOINT_URL_S3",
+        value_name = "URL",
+        help_heading = "S3"
+    )]
+    pub url: Option<String>,
+}
+
 impl DynamoDbEndpointArgs {
     /// Settings by the AWS default chain, to be completed and loaded.
     #[must_use]
@@ -51,10 +65,28 @@ impl SqsEndpointArgs {
     }
 }
 
+impl S3EndpointArgs {
+    /// Settings by the AWS default chain, to be completed and loaded.
+    #[must_use]
+    pub fn loader(&self) -> ConfigLoader {
+        loader(self.url.as_deref())
+    }
+
+    /// Whether the bucket's name goes into the path of a URL, as servers that are not AWS want it, and not into its host.
+    #[must_use]
+    pub fn uses_paths(&self) -> bool {
+        given(self.url.as_deref()).is_some()
+    }
+}
+
+/// An empty variable is an absent one.
+fn given(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| !url.is_empty())
+}
+
 fn loader(url: Option<&str>) -> ConfigLoader {
     let settings = aws_config::defaults(BehaviorVersion::latest());
-    // An empty variable is an absent one.
-    match url.filter(|url| !url.is_empty()) {
+    match given(url) {
         Some(url) if is_on_this_machine(url) => settings
             .endpoint_url(url)
             .region(region_of_environment().unwrap_or(Region::new("local")))
@@ -84,6 +116,13 @@ fn is_on_this_machine(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buckets_are_in_paths_where_an_address_is_given() {
+        let uses_paths = |url: Option<&str>| S3EndpointArgs { url: url.map(str::to_owned) }.uses_paths();
+        assert!(uses_paths(Some("http://127.0.0.1:9000")));
+        assert!(!uses_paths(Some("")) && !uses_paths(None));
+    }
 
     #[test]
     fn only_addresses_of_this_machine_are_emulators() {
