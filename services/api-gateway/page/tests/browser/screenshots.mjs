@@ -1,0 +1,31 @@
+// usage: screenshots.mjs URL FOLDER
+
+import { join } from "node:path";
+
+import { DESK, PHONE, launch, openPage } from "./browser.mjs";
+
+const [url, folder] = process.argv.slice(2);
+const VIEWS = [
+    ["phone", PHONE, 2],
+    ["desk", DESK, 1],
+];
+const browser = await launch();
+for (const [name, size, scale] of VIEWS) {
+    for (const scheme of ["light", "dark"]) {
+        const page = await openPage(browser, { size, scheme, scale });
+        await page.goto(url);
+        await page.waitForSelector("#rows tr");
+        await page.waitForFunction(() => document.body.dataset.state === "live");
+        await page.screenshot({ path: join(folder, `page-${name}-${scheme}.png`), optimizeForSpeed: false });
+        const id = process.env.PRODUCT ?? (await page.$eval("#rows tr", (row) => row.dataset.product));
+        await page.goto(`${url}/#/products/${encodeURIComponent(id)}`);
+        await page.waitForFunction(() => document.querySelectorAll("#plot svg .final").length > 45);
+        await page.waitForFunction(() => document.querySelector("#product-facts").textContent.includes("·"));
+        await page.click("input[value='60']");
+        await page.focus("#plot");
+        for (let step = 0; step < 12; step += 1) await page.keyboard.press("ArrowLeft");
+        await page.screenshot({ path: join(folder, `page-product-${name}-${scheme}.png`) });
+        await page.browserContext().close();
+    }
+}
+await browser.close();
