@@ -59,11 +59,6 @@ export class MockGateway {
         for (const response of this.#streams) response.end();
     }
 
-    /** Tells all streams how fresh the data is, now. */
-    tellFreshness() {
-        for (const response of this.#streams) send(response, "watermark", this.#shop.freshness());
-    }
-
     #answer(request, response) {
         const url = new URL(request.url, this.url);
         response.setHeader("x-content-type-options", "nosniff");
@@ -134,6 +129,8 @@ export class MockGateway {
 }
 
 function send(response, event, data, id) {
+    // Cut, and not closed yet.
+    if (response.writableEnded) return;
     response.write(`event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
 }
 

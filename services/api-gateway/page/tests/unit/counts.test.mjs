@@ -35,7 +35,7 @@ test("of two rows the greater by final, revision and count is kept, in whichever
         for (const older of ascending.slice(0, index)) assert.ok(isNewer(newer, older) && !isNewer(older, newer));
         assert.ok(!isNewer(newer, newer));
     }
-    const counts = countsOf(...ascending.toReversed());
+    const counts = countsOf(...[...ascending].reverse());
     assert.equal(counts.row("1", NOON).unique_user_count, 2);
     assert.equal(counts.apply(ascending[0]), false);
 });
