@@ -25,7 +25,6 @@ async function pageIn(t, state, look) {
     if (later) {
         await reach(page, "live");
         await later(made);
-        t.after(() => made.gateway.start());
     }
     await reach(page, state);
     return { ...made, page };
