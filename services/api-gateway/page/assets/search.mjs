@@ -15,6 +15,7 @@ export class Search {
     #input = byId("query");
     #list = byId("results");
     #message = byId("search-message");
+    #found = byId("found");
     #timer;
     #running = null;
     #active = -1;
@@ -27,7 +28,7 @@ export class Search {
         this.#input.addEventListener("keydown", (event) => this.#pressed(event));
         this.#input.addEventListener("blur", () => this.#close());
         // A press on the list must not take the focus from the box, which would close the list before the click.
-        this.#list.addEventListener("mousedown", (event) => event.preventDefault());
+        this.#found.addEventListener("mousedown", (event) => event.preventDefault());
         this.#list.addEventListener("click", (event) => this.#choose(event.target.closest("[role=option]")));
         document.addEventListener("keydown", (event) => this.#shortcut(event));
     }
@@ -54,14 +55,14 @@ export class Search {
         try {
             const path = `/products?q=${encodeURIComponent(query)}&limit=${RESULTS}`;
             const page = await this.#ask(path, { signal: running.signal });
-            if (!running.signal.aborted) this.#show(query, page.items, this.#found(page));
+            if (!running.signal.aborted) this.#show(query, page.items, this.#foundInWords(page));
         } catch (problem) {
             // A later request has taken its place.
             if (!running.signal.aborted) this.#show(query, [], `The catalogue cannot be searched. ${sentence(problem)}`);
         }
     }
 
-    #found({ items, next_cursor }) {
+    #foundInWords({ items, next_cursor }) {
         if (items.length === 0) return "No product has this in its name.";
         if (next_cursor !== null) return `The first ${this.#format.number(items.length)}; there are more.`;
         return items.length === 1 ? "1 product" : `${this.#format.number(items.length)} products`;
@@ -75,7 +76,7 @@ export class Search {
         this.#list.replaceChildren(...options);
         this.#list.hidden = options.length === 0;
         this.#input.setAttribute("aria-expanded", String(options.length > 0));
-        this.#message.hidden = false;
+        this.#found.hidden = false;
         setText(this.#message, message);
         setText(byId("announcer"), message);
         this.#activate(-1);
@@ -90,7 +91,7 @@ export class Search {
         clearTimeout(this.#timer);
         this.#running?.abort();
         this.#list.hidden = true;
-        this.#message.hidden = true;
+        this.#found.hidden = true;
         this.#input.setAttribute("aria-expanded", "false");
         this.#activate(-1);
     }

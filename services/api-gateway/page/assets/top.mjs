@@ -43,7 +43,7 @@ export class TopView {
 
     #legend(items, compared, now) {
         if (items.length === 0) return "";
-        const what = "People are different people in this one minute.";
+        const what = "People: how many different people looked in this minute. Each row of columns has a scale of its own.";
         if (!compared) return what;
         const span = this.#format.span(compared, Date.parse(compared) + 60_000, now);
         return `${what} Rank changes compare with the last full minute, ${span}; “new” was not among its first 100.`;

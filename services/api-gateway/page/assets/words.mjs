@@ -48,7 +48,7 @@ function counted(freshness, format) {
 }
 
 function stale(freshness, format) {
-    const kept = "Minutes that are counted, the catalogue and the search still work; events are kept, and counted when it is back.";
+    const kept = "What is counted can still be read; events are kept, and counted when it is back.";
     if (freshness.age === null) return `The job has never said that it works. ${kept}`;
     const since = `${format.moment(freshness.processedAt, freshness.now)} (${format.zone(freshness.now).short})`;
     return `The job has not said anything for ${duration(freshness.age)}, since ${since}. ${kept}`;
@@ -62,7 +62,7 @@ function lost({ lostAt, nextTry }, now) {
 /** Sentences about parts that are missing while counts go on; the problems are `null` where nothing is wrong. */
 export function notices({ names, past }) {
     return [
-        names && "Names are missing: the product catalogue does not answer. Counts go on.",
+        names && "Names are missing: the product catalogue does not answer.",
         past && `The last half hour cannot be read. ${sentence(past)} Trying again.`,
     ].filter(Boolean);
 }
