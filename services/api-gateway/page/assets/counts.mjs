@@ -29,15 +29,22 @@ export function minuteName(millis) {
 /** The rows of one minute. */
 class Minute {
     rows = new Map();
-    /** One final row is enough: the rest of the minute follows within moments. */
-    isClosed = false;
+    #finalRows = 0;
     #ranking = null;
+
+    get hasFinal() {
+        return this.#finalRows > 0;
+    }
+
+    get isFinal() {
+        return this.hasFinal && this.#finalRows === this.rows.size;
+    }
 
     apply(row) {
         const known = this.rows.get(row.product_id);
         if (known && !isNewer(row, known)) return false;
         this.rows.set(row.product_id, row);
-        this.isClosed ||= row.final;
+        this.#finalRows += Number(row.final) - Number(known?.final ?? false);
         this.#ranking = null;
         return true;
     }
@@ -99,17 +106,22 @@ export class Counts {
         return products.filter((product) => !this.#withPast.has(product));
     }
 
+    /** Whether a minute is over: all of its rows are final, or a later minute has final ones. */
+    #isClosed(start) {
+        const isLater = ([other, minute]) => other > start && minute.hasFinal;
+        return this.#minutes.get(start).isFinal || [...this.#minutes].some(isLater);
+    }
+
     /** The minute to show, the newest one with rows: {start, end, isOpen}; `null` while there is none. */
     shown() {
         if (this.#newest === null) return null;
-        const isOpen = !this.#minutes.get(this.#newest).isClosed;
-        return { start: this.#newest, end: minuteAfter(this.#newest, 1), isOpen };
+        return { start: this.#newest, end: minuteAfter(this.#newest, 1), isOpen: !this.#isClosed(this.#newest) };
     }
 
     /** The last full minute before the shown one, where that is running; else `null`. */
     compared() {
         if (!this.shown()?.isOpen) return null;
-        const closed = [...this.#minutes].filter(([, minute]) => minute.isClosed).map(([start]) => start);
+        const closed = [...this.#minutes.keys()].filter((start) => this.#isClosed(start));
         return closed.length > 0 ? closed.sort().at(-1) : null;
     }
 

@@ -8,6 +8,8 @@ export const UNNOTICED_MS = 4_000;
 /** A shown minute that ended longer ago than this is one of a quiet shop. */
 const QUIET_AFTER_MS = 60_000;
 
+const NOTHING_SAID = { watermark: null, processed_at: null, age_seconds: null, stale: true };
+
 /** What the job last said of itself: {watermark, processed_at, age_seconds, stale}, and how long ago that is by now. */
 export class Freshness {
     #monotonic;
@@ -21,8 +23,9 @@ export class Freshness {
         this.#wall = wall;
     }
 
+    /** `null`: the server cannot tell, which is as if the job had never said anything. */
     receive(said) {
-        this.#said = said;
+        this.#said = said ?? NOTHING_SAID;
         this.#receivedAt = this.#monotonic();
     }
 

@@ -42,14 +42,13 @@ export class Loader {
     #take({ closed, open, freshness, unavailable = [] }) {
         const { counts, names } = this.#parts;
         this.#parts.freshness.receive(freshness);
-        // Names are the one part that may be missing.
-        const down = unavailable[0];
+        const down = unavailable.find((missing) => missing.part === "product_name");
         if (down) names.isDown({ title: down.reason });
         for (const [minute, final] of [[closed, true], [open, false]]) {
             for (const item of minute?.items ?? []) {
                 const { window_start, window_end } = minute;
                 const { product_id, product_name, unique_user_count, revision = 0, history } = item;
-                counts.apply({ product_id, window_start, window_end, unique_user_count, revision, final });
+                counts.apply({ product_id, window_start, window_end, unique_user_count, revision, final: item.final ?? final });
                 if (product_name || !down) names.learn(product_id, product_name);
                 if (!history) continue;
                 for (const row of history) counts.apply({ revision: 0, ...row, product_id });

@@ -38,7 +38,7 @@ export function detail(state, { freshness, connection, monotonicNow, problem, fo
 }
 
 function age(freshness) {
-    return freshness.age === null ? "The job has not said anything yet." : `Data is ${freshness.age < 1 ? "less than 1 s" : duration(freshness.age)} old.`;
+    return freshness.age === null ? "The age of the data is not known." : `Data is ${freshness.age < 1 ? "less than 1 s" : duration(freshness.age)} old.`;
 }
 
 function counted(freshness, format) {
@@ -49,7 +49,7 @@ function counted(freshness, format) {
 
 function stale(freshness, format) {
     const kept = "What is counted can still be read; events are kept, and counted when it is back.";
-    if (freshness.age === null) return `The job has never said that it works. ${kept}`;
+    if (freshness.age === null) return `Whether the job is at work is not known: it has never said so, or that cannot be read. ${kept}`;
     const since = `${format.moment(freshness.processedAt, freshness.now)} (${format.zone(freshness.now).short})`;
     return `The job has not said anything for ${duration(freshness.age)}, since ${since}. ${kept}`;
 }

@@ -45,7 +45,7 @@ function top(shop, switches, query) {
         const items = shop.rowsAt(start).slice(0, limit).map((row, index) => item(shop, switches, row, index, history));
         return { window_start: start, window_end: shop.rowsAt(start)[0].window_end, items };
     };
-    const missing = switches.catalogueDown ? [{ part: "product_names", reason: "dependency-unavailable" }] : [];
+    const missing = switches.catalogueDown ? [{ part: "product_name", reason: "dependency-unavailable" }] : [];
     return json({ closed: ranked(closed), open: ranked(open), freshness: shop.freshness(), unavailable: missing });
 }
 
@@ -55,7 +55,7 @@ function item(shop, switches, row, index, history) {
     const past = shop.rowsOf(product_id).slice(0, history).map(({ window_start, unique_user_count: count, final, revision: r }) => {
         return { window_start, unique_user_count: count, final, revision: r };
     });
-    return { rank: index + 1, product_id, product_name, unique_user_count, revision, ...(history > 0 ? { history: past } : {}) };
+    return { rank: index + 1, product_id, product_name, unique_user_count, revision, final: row.final, ...(history > 0 ? { history: past } : {}) };
 }
 
 function windows(shop, id, query, wantsCsv) {

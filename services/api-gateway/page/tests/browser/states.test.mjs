@@ -64,7 +64,7 @@ test("a job that never ran is told as such", async (t) => {
     shop.stopJob({ never: true });
     const page = await visit(t, shared, gateway.url);
     await reach(page, "stale");
-    assert.match(await textOf(page, "#detail"), /^The job has never said that it works\./);
+    assert.match(await textOf(page, "#detail"), /^Whether the job is at work is not known/);
 });
 
 test("empty: how to send the first event, and its row when it comes", async (t) => {

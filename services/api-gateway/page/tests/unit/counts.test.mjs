@@ -58,10 +58,20 @@ test("the table follows when a new minute opens, and shows the last full one whi
     assert.deepEqual(products(countsOf()), []);
 });
 
-test("a minute is full with its first final row, and rows that are not final yet keep their place in it", () => {
+test("a minute is over when all of its rows are final, or a later one has final rows", () => {
     const counts = countsOf(row("1", 0, 3), row("2", 0, 9), row("1", 0, 4, { final: true }));
-    assert.equal(counts.shown().isOpen, false);
+    assert.equal(counts.shown().isOpen, true);
     assert.deepEqual(products(counts), ["2", "1"]);
+    counts.apply(row("2", 0, 9, { final: true }));
+    counts.apply(row("2", 0, 8, { final: true, revision: 1 }));
+    assert.equal(counts.shown().isOpen, false);
+    const later = countsOf(row("1", 0, 3), row("1", 1, 1, { final: true }), row("1", 2, 1));
+    assert.equal(later.compared(), minuteAfter(NOON, 1));
+    later.apply(row("2", 1, 5));
+    assert.equal(later.compared(), NOON);
+    later.apply(row("1", 2, 2, { final: true }));
+    later.apply(row("1", 3, 1));
+    assert.equal(later.compared(), minuteAfter(NOON, 2));
 });
 
 test("rank changes compare with the last full minute, not with one that is still open", () => {

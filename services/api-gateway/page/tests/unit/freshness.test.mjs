@@ -35,6 +35,12 @@ test("a job that never said anything is stale", () => {
     assert.equal(state(freshness), "stale");
 });
 
+test("a server that cannot tell is like a job that never said anything", () => {
+    const { freshness } = freshnessWith(SAID);
+    freshness.receive(null);
+    assert.deepEqual([freshness.isKnown, freshness.age, state(freshness)], [true, null, "stale"]);
+});
+
 test("data is stale when the gateway says so, and when it has grown old here", () => {
     assert.equal(state(freshnessWith({ ...SAID, stale: true }).freshness), "stale");
     const { freshness, clock } = freshnessWith(SAID);

@@ -139,7 +139,7 @@ test("a missing name is not taken for one that does not exist while the catalogu
         closed: minuteOf(NOON, [itemOf("1", 9)]),
         open: null,
         freshness: FRESHNESS,
-        unavailable: [{ part: "product_names", reason: "dependency-unavailable" }],
+        unavailable: [{ part: "product_name", reason: "dependency-unavailable" }],
     };
     const { loader, names } = loaderOf(() => answer);
     await loader.load(WANTED);
