@@ -21,7 +21,8 @@ for (const [name, size, scale] of VIEWS) {
         if (["phone light", "desk dark"].includes(`${name} ${scheme}`)) continue;
         const id = process.env.PRODUCT ?? (await page.$eval("#rows tr", (row) => row.dataset.product));
         await page.goto(`${url}/#/products/${encodeURIComponent(id)}`);
-        await page.waitForFunction(() => document.querySelectorAll("#plot svg .final").length > 45);
+        // The last two minutes may not be counted yet; of all others it is known what they had.
+        await page.waitForFunction(() => document.querySelectorAll("#plot svg .unknown").length < 3);
         await page.waitForFunction(() => document.querySelector("#product-facts").textContent.includes("·"));
         await page.click("input[value='60']");
         await page.focus("#plot");
