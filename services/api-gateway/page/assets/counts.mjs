@@ -126,7 +126,7 @@ export class Counts {
     }
 
     /**
-     * The first `limit` products of the shown minute: {product_id, rank, count, revision, change}, where `change` is
+     * The first `limit` products of the shown minute: {product_id, rank, count, change}, where `change` is
      * {kind: "new" | "up" | "down" | "same", by} against the last full minute, `null` where there is nothing to compare with.
      */
     top(limit) {
@@ -139,7 +139,6 @@ export class Counts {
             product_id: row.product_id,
             rank: index + 1,
             count: row.unique_user_count,
-            revision: row.revision,
             change: before && changeOf(index + 1, before.get(row.product_id)),
         }));
     }
