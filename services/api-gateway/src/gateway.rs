@@ -21,7 +21,7 @@ use crate::jwks::Jwks;
 use crate::limits::Limits;
 use crate::routes::{Access, ROUTES, Route, Upstream};
 use crate::settings::Args;
-use crate::{NAME, browsers, customer_orders, docs, proxy};
+use crate::{NAME, browsers, customer_orders, docs, page, proxy};
 
 /// How long a stopping gateway waits for the reader of results, which looks ten times a second.
 const END_LIMIT: Duration = Duration::from_secs(1);
@@ -74,7 +74,8 @@ pub async fn run(args: Args, listeners: Listeners, stop: CancellationToken) -> R
     let routes = passed_on(&gateway)
         .merge(customer_orders::router(gateway.clone()))
         .merge(analytics::router(gateway))
-        .merge(docs::router());
+        .merge(docs::router())
+        .merge(page::router());
     let served = service.serve(listeners, routes, stop).await;
     background.close();
     // Whoever stops Kafka after the gateway is not told that it is gone. While Kafka does not answer, nobody waits for it.

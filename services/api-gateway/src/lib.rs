@@ -2,7 +2,7 @@
 //!
 //! Whatever a client may call stands in one table (`routes.rs`), with the service that answers it and who may call.
 //! Reads can ask for what belongs to a resource in one answer (`expand.rs`, `customer_orders.rs`). What the gateway answers by
-//! itself are the results of the dataflow job (`analytics/`) and the API's description.
+//! itself are the results of the dataflow job (`analytics/`), the API's description and the live page (`page.rs`).
 
 mod analytics;
 mod browsers;
@@ -13,6 +13,7 @@ mod gateway;
 mod identity;
 mod jwks;
 mod limits;
+mod page;
 mod proxy;
 mod routes;
 mod settings;

@@ -4,6 +4,7 @@
 
 mod expand;
 mod harness;
+mod page;
 mod recent;
 mod tokens;
 mod windows;
