@@ -96,7 +96,7 @@ impl Importer {
         let task = Task { origin: origin.clone(), version: body.version(), etag: body.etag(), progress };
         let outputs = StoreOutputs::new(self.store.clone(), &origin);
         let mut import = Import::new(task.clone(), Some(self.gateway.clone()), outputs, self.args.clone(), limit);
-        let ending = import.run(body).await;
+        let ending = import.run(*body).await;
         summary.add(before, import.report().progress.rows);
         match ending {
             Ok(Ending::Finished) => summary.finished += 1,

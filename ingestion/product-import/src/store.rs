@@ -44,7 +44,7 @@ pub(crate) struct ObjectId {
 
 /// What there is in an object's place.
 pub(crate) enum Found {
-    Object(ObjectBody),
+    Object(Box<ObjectBody>),
     /// Something that an import has written.
     Output,
     /// Nothing, or another object than the one asked for.
@@ -64,7 +64,7 @@ impl Store {
         let mut body = ObjectBody { store: self.clone(), id, stream: None, read: 0, length: None, failures: 0 };
         match body.request().await? {
             Some(metadata) if metadata.get(OUTPUT_MARK).is_some_and(|value| value == MARKED) => Ok(Found::Output),
-            Some(_) => Ok(Found::Object(body)),
+            Some(_) => Ok(Found::Object(Box::new(body))),
             None => Ok(Found::Gone),
         }
     }
