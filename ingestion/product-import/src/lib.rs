@@ -33,6 +33,9 @@ mod settings;
 mod store;
 mod summary;
 
+/// The name of the function, in logs and of its session.
+pub const NAME: &str = "product-import";
+
 pub use error::Error;
 pub use event::Continuation;
 pub use file::{Chunks, Encoding, MAX_RECORD_BYTES, Refusal};

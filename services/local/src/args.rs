@@ -8,11 +8,11 @@ use clap::Parser;
 use crate::command::Command;
 use crate::demo::DemoArgs;
 
-/// The whole of Footfall on this machine: PostgreSQL, a broker that speaks Kafka's protocol, DynamoDB, SQS, the dataflow job and
-/// every service, in one process, with a demo shop.
+/// The whole of Footfall on this machine: PostgreSQL, a broker that speaks Kafka's protocol, DynamoDB, SQS, S3, the dataflow job, the
+/// import of products and every service, in one process, with a demo shop.
 ///
 /// A backend is replaced by a real one through its variable: DB_HOST (with DB_PORT, DB_NAME, DB_USER, DB_PASSWORD),
-/// KAFKA_BOOTSTRAP_SERVERS, AWS_ENDPOINT_URL_DYNAMODB, ORDER_EVENTS_QUEUE_URL. Every other variable of the services works here as well.
+/// KAFKA_BOOTSTRAP_SERVERS, AWS_ENDPOINT_URL_DYNAMODB, ORDER_EVENTS_QUEUE_URL, AWS_ENDPOINT_URL_S3. Every other variable of the services works here as well.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "footfall", version, max_term_width = 100)]
 pub struct Args {
@@ -26,7 +26,7 @@ pub struct Args {
     pub data: Option<PathBuf>,
 
     /// The port of the gateway on 127.0.0.1; 0 takes free ones, also for the backends, which else are at 5433
-    /// (PostgreSQL), 8000 (DynamoDB), 9092 (Kafka) and 9324 (SQS)
+    /// (PostgreSQL), 8000 (DynamoDB), 9092 (Kafka), 9324 (SQS) and 9000 (S3)
     #[arg(long, env = "FOOTFALL_PORT", value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
 
@@ -57,6 +57,10 @@ pub struct Args {
     /// The SQS queue of order events to use instead of one of its own
     #[arg(long, env = "ORDER_EVENTS_QUEUE_URL", value_name = "URL")]
     pub order_events_queue_url: Option<String>,
+
+    /// An S3 to use instead of the embedded one; its files are imported by the function there, not here
+    #[arg(long, env = "AWS_ENDPOINT_URL_S3", value_name = "URL")]
+    pub s3_endpoint_url: Option<String>,
 
     /// Which log lines are written beside the checklist, such as `info`
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "warn,dynoxide=error")]

@@ -2,9 +2,11 @@
 
 #[cfg(feature = "kafka")]
 use backends::Kafka;
-use backends::{DynamoDb, Postgres, Sqs};
-use schemas::names::ORDER_EVENTS_QUEUE;
+use backends::s3::Created;
+use backends::{DynamoDb, Postgres, S3, Sqs};
+use schemas::names::{ORDER_EVENTS_QUEUE, PRODUCT_IMPORTS_BUCKET};
 use service_kit::Error;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::args::Args;
 use crate::checklist::Checklist;
@@ -15,6 +17,7 @@ use crate::folder::Folder;
 const POSTGRES_PORT: u16 = 5433;
 const DYNAMODB_PORT: u16 = 8000;
 const SQS_PORT: u16 = 9324;
+const S3_PORT: u16 = 9000;
 #[cfg(feature = "kafka")]
 const KAFKA_PORT: u16 = 9092;
 /// The name of the embedded database.
@@ -29,6 +32,7 @@ pub(crate) struct Backends {
     dynamodb: Option<Restartable<DynamoDb>>,
     /// With the URL of the queue of order events.
     sqs: Option<(Sqs, String)>,
+    s3: Option<S3>,
     #[cfg(feature = "kafka")]
     kafka: Option<Restartable<Kafka>>,
     /// Where Kafka is.
@@ -38,7 +42,13 @@ pub(crate) struct Backends {
 }
 
 impl Backends {
-    pub(crate) async fn start(args: &Args, folder: &Folder, checklist: &mut Checklist) -> Result<Self, Error> {
+    /// Starts them; of new objects in its own S3 it tells `created`.
+    pub(crate) async fn start(
+        args: &Args,
+        folder: &Folder,
+        created: UnboundedSender<Created>,
+        checklist: &mut Checklist,
+    ) -> Result<Self, Error> {
         let port = |port: u16| if args.port == 0 { 0 } else { port };
         let (postgres, database) = match &args.db_host {
             Some(host) => {
@@ -88,6 +98,18 @@ impl Backends {
                 Some((sqs, queue))
             }
         };
+        let s3 = match &args.s3_endpoint_url {
+            Some(url) => {
+                checklist.given("S3", url, "AWS_ENDPOINT_URL_S3");
+                None
+            }
+            None => {
+                let s3 = S3::start_and_tell(&folder.join("s3"), port(S3_PORT), created).await.map_err(failed)?;
+                s3.create_bucket(PRODUCT_IMPORTS_BUCKET).await.map_err(failed)?;
+                checklist.done("S3", &s3.endpoint());
+                Some(s3)
+            }
+        };
         #[cfg(feature = "kafka")]
         let kafka = match &args.kafka_bootstrap_servers {
             Some(_) => None,
@@ -125,6 +147,7 @@ impl Backends {
             database,
             dynamodb,
             sqs,
+            s3,
             #[cfg(feature = "kafka")]
             kafka,
             kafka_servers,
@@ -153,6 +176,11 @@ impl Backends {
         return self.kafka.is_some();
         #[cfg(not(feature = "kafka"))]
         return false;
+    }
+
+    /// Where S3 is, where it is our own.
+    pub(crate) fn s3(&self) -> Option<String> {
+        self.s3.as_ref().map(S3::endpoint)
     }
 
     /// Why it cannot be taken down; none: it can.
@@ -199,6 +227,9 @@ impl Backends {
         }
         if let Some((sqs, _)) = self.sqs {
             result = result.and(sqs.stop().await);
+        }
+        if let Some(s3) = self.s3 {
+            result = result.and(s3.stop().await);
         }
         result = result.and(stop(self.dynamodb.as_ref()).await);
         result = result.and(stop(self.postgres.as_ref()).await);

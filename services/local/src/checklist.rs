@@ -3,6 +3,8 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Instant;
 
+use schemas::names::PRODUCT_IMPORTS_BUCKET;
+
 use crate::folder::Folder;
 
 /// Writes a line to standard error. A reader that has gone is no reason to stop.
@@ -41,14 +43,17 @@ impl Checklist {
     }
 
     /// Everything is there.
-    pub(crate) fn ready(&self, url: &str, metrics: &str, folder: &Folder) {
+    pub(crate) fn ready(&self, url: &str, metrics: &str, s3: Option<&str>, folder: &Folder) {
         say(&format!("ready after {:.1} s; Ctrl-C ends it", self.began.elapsed().as_secs_f32()));
         let file = folder.join(crate::environment::FILE);
-        for (what, place) in [
+        let upload = s3.map(|s3| ("import products", format!("curl -T FILE.csv {s3}/{PRODUCT_IMPORTS_BUCKET}/")));
+        let places = [
+            ("live counts", url.to_owned()),
             ("API", format!("{url}/docs")),
             ("metrics", metrics.to_owned()),
             ("what clients need", file.display().to_string()),
-        ] {
+        ];
+        for (what, place) in places.into_iter().chain(upload) {
             let place = if self.has_colours { format!("\u{1b}[1m{place}\u{1b}[0m") } else { place };
             say(&format!("  {what:<19} {place}"));
         }

@@ -34,6 +34,9 @@ pub(crate) fn write(
     if let Some((endpoint, queue)) = backends.queue() {
         variables.extend([("AWS_ENDPOINT_URL_SQS", endpoint), ("ORDER_EVENTS_QUEUE_URL", queue)]);
     }
+    if let Some(endpoint) = backends.s3() {
+        variables.push(("AWS_ENDPOINT_URL_S3", endpoint));
+    }
     variables.extend(backends.database());
     let mut text = String::from(
         "# What clients of this platform need. `. footfall.env` reads it into a shell; `set -a` before that hands it on to programs.\n",

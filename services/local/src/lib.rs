@@ -1,8 +1,8 @@
 //! The whole of Footfall in one process, for a laptop and for tests of everything together.
 //!
-//! `backends` come first: PostgreSQL, DynamoDB and Kafka, embedded unless a variable names a real one. On them run the
+//! `backends` come first: PostgreSQL, DynamoDB, SQS, S3 and Kafka, embedded unless a variable names a real one. On them run the
 //! `services` and the dataflow `job`, each as in production, with its own settings and over real sockets. When all is there, a
-//! file tells what clients need (`environment`), and the `demo` shop opens. Everything that lasts is in one folder.
+//! file tells what clients need (`environment`), and the `demo` shop opens. Files that are put into S3 are imported (`imports`). Everything that lasts is in one folder.
 //!
 //! Other processes reach a platform that runs by a socket in its folder (`control`): a `command` asks for `faults`, or for the
 //! demo's answer key. The `admin` port has the metrics of all parts.
@@ -17,6 +17,7 @@ mod demo;
 mod environment;
 mod faults;
 mod folder;
+mod imports;
 mod job;
 mod open;
 mod secrets;
@@ -26,7 +27,10 @@ mod welcome;
 
 use std::io::IsTerminal as _;
 
+use backends::s3::Created;
+use schemas::names::PRODUCT_IMPORTS_BUCKET;
 use service_kit::{Error, stop_on_signals};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -40,6 +44,7 @@ use self::control::Control;
 pub use self::demo::DemoArgs;
 pub use self::faults::{Dependency, Fault};
 use self::folder::Folder;
+use self::imports::Imports;
 use self::open::Open;
 use self::secrets::Secrets;
 use self::services::Services;
@@ -75,12 +80,13 @@ pub async fn run(args: &Args, stop: &CancellationToken) -> Result<(), Error> {
     let folder = Folder::open(args.data.as_deref())?;
     let secrets = Secrets::of(args, &folder)?;
     let mut checklist = Checklist::new(&folder);
-    let Some(backends) = stop.run_until_cancelled(Backends::start(args, &folder, &mut checklist)).await else {
+    let (told, created) = mpsc::unbounded_channel();
+    let Some(backends) = stop.run_until_cancelled(Backends::start(args, &folder, told, &mut checklist)).await else {
         return Ok(());
     };
     let backends = backends?;
     // Services end before what they stand on.
-    let result = run_on(args, &folder, &secrets, &backends, &mut checklist, stop).await;
+    let result = run_on(args, &folder, &secrets, &backends, created, &mut checklist, stop).await;
     let stopped = backends.stop().await;
     result.and(stopped)
 }
@@ -90,6 +96,7 @@ async fn run_on(
     folder: &Folder,
     secrets: &Secrets,
     backends: &Backends,
+    created: UnboundedReceiver<Created>,
     checklist: &mut Checklist,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
@@ -97,6 +104,10 @@ async fn run_on(
     let given = Given { secrets, backends };
     let started = async {
         let url = services.start(args, secrets, backends, folder, checklist).await?;
+        if let Some(s3) = backends.s3() {
+            services.import(Imports::new(&s3, &url, &secrets.import_token, created).await?);
+            checklist.done(product_import::NAME, &format!("s3://{PRODUCT_IMPORTS_BUCKET}/*.csv"));
+        }
         let parts = Parts::new(services.parts())?;
         let metrics = admin::start(args.admin_addr(), parts.clone(), stop.child_token()).await?;
         let control = Control::listen(folder);
@@ -104,7 +115,7 @@ async fn run_on(
             checklist.note(&error.to_string());
         }
         environment::write(folder, secrets, backends, &url, &metrics)?;
-        checklist.ready(&url, &metrics, folder);
+        checklist.ready(&url, &metrics, backends.s3().as_deref(), folder);
         Ok((url, parts, control.ok()))
     };
     let started = stop.run_until_cancelled(started).await;

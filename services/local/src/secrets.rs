@@ -11,6 +11,8 @@ use crate::folder::Folder;
 pub(crate) struct Secrets {
     /// Of a session with the role admin.
     pub(crate) admin_token: String,
+    /// Of the session of the import of products, with the role service.
+    pub(crate) import_token: String,
     /// With which events may be sent.
     pub(crate) write_key: String,
     /// Of the fingerprints of requests with an idempotency key.
@@ -31,6 +33,7 @@ impl Secrets {
                 Some(token) => token.clone(),
                 None => kept("admin.token")?,
             },
+            import_token: secret::random().map_err(failed)?,
             write_key: match &args.write_key {
                 Some(key) => key.clone(),
                 None => kept("events.key")?,

@@ -17,6 +17,7 @@ use crate::backends::Backends;
 use crate::checklist::Checklist;
 use crate::faults::{Switch, run_switched};
 use crate::folder::Folder;
+use crate::imports::Imports;
 use crate::job::{self, Job};
 use crate::secrets::Secrets;
 use crate::settings::{Given, Urls, dynamodb};
@@ -82,7 +83,7 @@ impl Services {
     ) -> Result<String, Error> {
         let dynamodb = dynamodb(backends)?;
         let client = session::client(&dynamodb).await;
-        make_session(secrets, &Sessions::new(client.clone(), &dynamodb)).await?;
+        make_sessions(secrets, &Sessions::new(client.clone(), &dynamodb)).await?;
         let since = job::last_word(&client).await;
         let Job { ended, admin: metrics_of_job } = job::start(backends, folder, self.stop.clone())?;
         self.job = Some(ended);
@@ -122,6 +123,11 @@ impl Services {
         }
         checklist.note(MORE);
         Ok(gateway)
+    }
+
+    /// Imports files until the gateway is stopped.
+    pub(crate) fn import(&mut self, imports: Imports) {
+        self.gateway.spawn(imports.run(self.stop_gateway.clone()));
     }
 
     /// Runs a service on a free port until everything stops, whenever the switch is on, and waits until it is ready.
@@ -246,10 +252,16 @@ async fn listen(port: u16) -> Result<(Listeners, String), Error> {
     Ok((Listeners { public, admin: Some(admin) }, format!("http://{address}")))
 }
 
-/// Begins the admin's session: nothing else can make an admin.
-async fn make_session(secrets: &Secrets, sessions: &Sessions) -> Result<(), Error> {
+/// Begins the sessions of the admin and of the import: nothing else can make an admin.
+async fn make_sessions(secrets: &Secrets, sessions: &Sessions) -> Result<(), Error> {
     sessions.create_table().await?;
-    let admin = Caller::new("local-admin", Role::Admin);
-    let begun = sessions.put(&secrets.admin_token, &admin, SESSION).await;
-    begun.map_err(|_| Error::Failed("the admin's session cannot be stored; is DynamoDB reachable?".to_owned()))
+    let admin = (&secrets.admin_token, Caller::new("local-admin", Role::Admin));
+    let import = (&secrets.import_token, Caller::new(product_import::NAME, Role::Service));
+    for (token, caller) in [admin, import] {
+        let begun = sessions.put(token, &caller, SESSION).await;
+        begun.map_err(|_| {
+            Error::Failed(format!("the session of {} cannot be stored; is DynamoDB reachable?", caller.principal))
+        })?;
+    }
+    Ok(())
 }

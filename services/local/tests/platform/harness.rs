@@ -39,6 +39,7 @@ impl Footfall {
             "KAFKA_BOOTSTRAP_SERVERS",
             "AWS_ENDPOINT_URL_DYNAMODB",
             "ORDER_EVENTS_QUEUE_URL",
+            "AWS_ENDPOINT_URL_S3",
             "FOOTFALL_ADMIN_TOKEN",
             "FOOTFALL_NO_DEMO",
         ] {

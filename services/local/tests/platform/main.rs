@@ -7,6 +7,7 @@ mod authorization;
 mod demo;
 mod faults;
 mod harness;
+mod imports;
 mod k6;
 mod key;
 mod lifecycle;
