@@ -7,6 +7,7 @@ use service_kit::{Error, REQUEST_ID, TRACEPARENT};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::analytics::LAST_EVENT_ID;
 use crate::identity::WRITE_KEY;
 
 /// How long a browser remembers what it was allowed.
@@ -49,6 +50,7 @@ fn cors(allowed_origins: &[String]) -> Result<CorsLayer, Error> {
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             IDEMPOTENCY_KEY,
+            HeaderName::from_static(LAST_EVENT_ID),
             HeaderName::from_static(WRITE_KEY),
             HeaderName::from_static(REQUEST_ID),
             HeaderName::from_static(TRACEPARENT),

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::expand::{self, Asked, composed, or_null};
+use crate::expand::{self, Asked, Unavailable, composed, or_null};
 use crate::gateway::Gateway;
 use crate::routes::{Access, Upstream};
 
@@ -41,17 +41,6 @@ struct CustomerOrders {
     orders: Option<Value>,
     /// What cannot be had, and why.
     unavailable: Vec<Unavailable>,
-}
-
-/// A part of an answer that cannot be had.
-#[derive(ToSchema)]
-#[allow(dead_code, reason = "describes an object of the answer")]
-struct Unavailable {
-    /// Which one.
-    part: String,
-    /// The name of the problem.
-    #[schema(example = "dependency-unavailable")]
-    reason: String,
 }
 
 #[derive(IntoParams)]

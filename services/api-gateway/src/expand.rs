@@ -16,6 +16,7 @@ use service_kit::auth::Caller;
 use service_kit::client::Peer;
 use service_kit::input::{Parameters, Refusal};
 use service_kit::{Kind, Problem, RequestContext};
+use utoipa::ToSchema;
 use utoipa::openapi::path::{OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi, Required};
@@ -106,10 +107,26 @@ pub(crate) async fn answer(asked: &Asked<'_>, route: &Route, parts: &Parts) -> R
     Ok(composed(Value::Object(resource)))
 }
 
+/// A part of an answer that cannot be had.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what missing_part makes")]
+pub(crate) struct Unavailable {
+    /// Which one.
+    part: String,
+    /// The name of the problem.
+    #[schema(example = "dependency-unavailable")]
+    reason: String,
+}
+
+/// Says that a part cannot be had, and why.
+pub(crate) fn missing_part(part: &str, problem: &Problem) -> Value {
+    json!({"part": part, "reason": problem.kind().slug()})
+}
+
 /// A part, or `null` with the reason added to what is unavailable.
 pub(crate) fn or_null(name: &str, found: Result<Value, Problem>, unavailable: &mut Vec<Value>) -> Value {
     found.unwrap_or_else(|problem| {
-        unavailable.push(json!({"part": name, "reason": problem.kind().slug()}));
+        unavailable.push(missing_part(name, &problem));
         Value::Null
     })
 }

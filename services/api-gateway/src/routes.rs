@@ -74,7 +74,13 @@ pub(crate) const ROUTES: [Route; 10] = [
 /// Every method and path that the gateway answers, by the templates of the API's description.
 #[must_use]
 pub fn routed() -> Vec<(String, String)> {
-    let own = ["/analytics/products/{id}/windows", "/customers/{id}/orders"];
+    let own = [
+        "/analytics/products/{id}/stream",
+        "/analytics/products/{id}/windows",
+        "/analytics/stream",
+        "/analytics/top",
+        "/customers/{id}/orders",
+    ];
     let own = own.map(|path| ("GET".to_owned(), path.to_owned()));
     let of = |route: &Route| {
         let path = route.path;

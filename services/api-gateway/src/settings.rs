@@ -10,8 +10,7 @@ use service_kit::Error;
 use service_kit::config::{Secret, ServiceArgs, duration};
 use service_kit::session::DynamoDbArgs;
 
-use crate::analytics::Recent;
-use crate::browsers;
+use crate::{analytics, browsers};
 
 /// The public entry of Footfall: verifies who calls, routes requests to the services and answers live counts.
 #[derive(Clone, Debug, Parser)]
@@ -32,6 +31,10 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "see above")]
     pub limits: LimitArgs,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "see above")]
+    pub streams: StreamArgs,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "see above")]
@@ -58,7 +61,7 @@ impl Args {
     pub fn check(&self) -> Result<(), Error> {
         self.identity.jwt()?;
         drop(browsers::layers(&self.identity.cors_allowed_origins)?);
-        Recent::check(&self.kafka)
+        analytics::check(&self.kafka)
     }
 }
 
@@ -143,6 +146,19 @@ pub struct LimitArgs {
     /// How old the job's last word may be until counts are called stale
     #[arg(long, env = "STALE_AFTER", value_name = "TIME", default_value = "10s", value_parser = duration)]
     pub stale_after: Duration,
+}
+
+/// How many streams of counts there may be, and how long they wait for their clients.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Streams")]
+pub struct StreamArgs {
+    /// How many streams may be open at once, beside other requests; further ones are answered 503
+    #[arg(long, env = "MAX_STREAMS", value_name = "N", default_value_t = 2_000)]
+    pub max_streams: usize,
+
+    /// How long a row may wait for the client of a stream until the stream is ended
+    #[arg(long, env = "STREAM_MAX_LAG", value_name = "TIME", default_value = "10s", value_parser = duration)]
+    pub stream_max_lag: Duration,
 }
 
 /// How JSON Web Tokens are verified.

@@ -75,6 +75,10 @@ pub struct ServiceArgs {
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub request_timeout: Duration,
 
+    /// How long a client may take nothing of its answer until the connection is broken off
+    #[arg(long, env = "CLIENT_TIMEOUT", value_name = "TIME", default_value = "20s", value_parser = duration)]
+    pub client_timeout: Duration,
+
     /// How long /readyz fails before a stopping service takes no more connections: the time that load balancers need to notice
     #[arg(long, env = "DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub drain_delay: Duration,

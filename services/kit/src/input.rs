@@ -16,6 +16,7 @@
 pub mod rule;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -304,6 +305,17 @@ impl Parameters {
             self.fault(&name, Refusal::new(FieldCode::Unknown, "is not a parameter of this resource; leave it out"));
         }
         if self.faults.is_empty() { Ok(()) } else { Err(Problem::of_faults(self.faults)) }
+    }
+}
+
+/// A parameter that is a number of this range, in digits alone.
+pub fn number(range: RangeInclusive<usize>) -> impl FnOnce(&str) -> Result<usize, Refusal> {
+    move |text| {
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|number| is_number && range.contains(number)).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            Refusal::new(FieldCode::InvalidFormat, format!("is {text:?}; it must be a number from {least} to {most}"))
+        })
     }
 }
 

@@ -46,5 +46,5 @@ pub use id::{Id, PathId};
 pub use problem::{Fault, Kind, MEDIA_TYPE, Place, Problem, causes};
 pub use request::{REQUEST_ID, RequestContext, TRACEPARENT};
 pub use service::{Listeners, Service};
-pub use start::{Error, main, stop_on_signals};
+pub use start::{Error, allow_connections, main, stop_on_signals};
 pub use text::fold;

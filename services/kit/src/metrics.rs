@@ -62,7 +62,7 @@ impl HttpMetrics {
         registry.register("http_requests", "Requests answered", metrics.requests.clone());
         registry.register(
             "http_request_duration_seconds",
-            "Time from a request's head to its answer's head",
+            "Time from a request's head to its answer's head, event streams left out",
             metrics.durations.clone(),
         );
         registry.register("http_requests_in_flight", "Requests in work", metrics.in_flight.clone());
@@ -80,10 +80,17 @@ pub(crate) async fn measure(State(metrics): State<HttpMetrics>, request: Request
     let response = next.run(request).await;
     drop(in_flight);
     let status = response.status().as_u16();
-    let of_route = RouteLabels { service, route: route.clone() };
-    metrics.durations.get_or_create(&of_route).observe(began.elapsed().as_secs_f64());
+    // A stream begins at once, whatever the rest of the service does.
+    if !is_stream(&response) {
+        let of_route = RouteLabels { service, route: route.clone() };
+        metrics.durations.get_or_create(&of_route).observe(began.elapsed().as_secs_f64());
+    }
     metrics.requests.get_or_create(&RequestLabels { service, method, route, status }).inc();
     response
+}
+
+fn is_stream(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|media_type| media_type == "text/event-stream")
 }
 
 /// Counts a request as in work for as long as it lives: also one whose client hangs up.

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Problem;
-use crate::input::{Parameters, Refusal};
+use crate::input::{Parameters, Refusal, number};
 
 /// How many items a page has at most.
 pub const MAX_LIMIT: usize = 200;
@@ -58,7 +58,7 @@ where
     /// # Errors
     /// 400 with every fault of the query, also those that were found before.
     pub fn read(list: &str, mut parameters: Parameters, filters: F) -> Result<Self, Problem> {
-        let limit = parameters.optional("limit", limit).unwrap_or(DEFAULT_LIMIT);
+        let limit = parameters.optional("limit", number(1..=MAX_LIMIT)).unwrap_or(DEFAULT_LIMIT);
         let cursor = parameters.optional("cursor", |text| {
             let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
             let cursor = bytes.and_then(|bytes| serde_json::from_slice::<Cursor<F, P>>(&bytes).ok());
@@ -139,13 +139,6 @@ where
 /// Where the path has characters that no header may have.
 pub fn next_link(path: &str, limit: usize, cursor: &str) -> Result<HeaderValue, Problem> {
     HeaderValue::from_str(&format!("<{path}?limit={limit}&cursor={cursor}>; rel=\"next\"")).map_err(Problem::internal)
-}
-
-fn limit(text: &str) -> Result<usize, Refusal> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|limit| is_number && (1..=MAX_LIMIT).contains(limit)).ok_or_else(|| {
-        Refusal::new(FieldCode::InvalidFormat, format!("is {text:?}; it must be a number from 1 to {MAX_LIMIT}"))
-    })
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
 use prometheus_client::registry::Registry;
+use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -140,12 +141,17 @@ impl Service {
                 stopped.cancel();
             }
         };
+        let client_timeout = u32::try_from(self.args.client_timeout.as_millis()).unwrap_or(u32::MAX);
         let listener = ClosingListener::new(listeners.public, close)
             .map_err(|error| Error::Failed(format!("the listener has no address: {error}")))?;
-        // Answers go out at once: they are written whole.
-        let listener = listener.tap_io(|stream| {
+        let listener = listener.tap_io(move |stream| {
+            // Answers go out at once: they are written whole.
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "a connection stays slow");
+            }
+            // Nobody polls an answer while its client takes nothing, so only the system notices (RFC 5482).
+            if let Err(error) = set_tcp_user_timeout(&*stream, client_timeout) {
+                tracing::debug!(%error, "a connection may hang");
             }
         });
         let app = app.into_make_service_with_connect_info::<SocketAddr>();

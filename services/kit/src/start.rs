@@ -75,6 +75,7 @@ where
 {
     let common = service_args(&args).clone();
     telemetry::init(&common).map_err(Error::Usage)?;
+    allow_connections();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Failed(format!("cannot start the runtime: {error}")))?;
     runtime.block_on(async {
@@ -83,6 +84,14 @@ where
         let listeners = Listeners::bind(&common).await?;
         run(args, listeners, stop).await
     })
+}
+
+/// Lets the process have as many files open as the system allows: every connection is one, and many systems begin with 1024.
+pub fn allow_connections() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays; connections beyond it are not taken"),
+    }
 }
 
 /// Cancels `stop` at the first SIGTERM or Ctrl-C, and ends the process at the second.

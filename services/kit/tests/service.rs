@@ -78,6 +78,7 @@ async fn start(flags: &[&str]) -> Running {
         .route("/wait", get(wait))
         .route("/panic", get(panics))
         .route("/things", post(create))
+        .route("/stream", get(|| async { ([("content-type", "text/event-stream")], "data: {}\n\n") }))
         .route("/things/{id}", get(|| async { "thing" }));
     let ((public, address), (admin, admin_address)) = (bind().await, bind().await);
     let stop = CancellationToken::new();
@@ -250,4 +251,13 @@ async fn requests_are_counted_by_the_template_of_their_route() {
     has(r#"http_requests_total{service="test",method="GET",route="none",status="404"} 2"#);
     has(r#"http_request_duration_seconds_count{service="test",route="/things/{id}"} 2"#);
     has(r#"http_requests_in_flight{service="test"} 0"#);
+}
+
+#[tokio::test]
+async fn a_stream_of_events_is_counted_and_not_timed() {
+    let service = start(&[]).await;
+    assert_eq!(service.get("/stream").await.text().await.unwrap(), "data: {}\n\n");
+    let (_, page) = service.admin("/metrics").await;
+    assert!(page.contains(r#"route="/stream",status="200"} 1"#), "{page}");
+    assert!(!page.contains(r#"http_request_duration_seconds_count{service="test",route="/stream"}"#), "{page}");
 }

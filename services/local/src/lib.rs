@@ -29,7 +29,7 @@ use std::io::IsTerminal as _;
 
 use backends::s3::Created;
 use schemas::names::PRODUCT_IMPORTS_BUCKET;
-use service_kit::{Error, stop_on_signals};
+use service_kit::{Error, allow_connections, stop_on_signals};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -63,6 +63,7 @@ pub fn main(args: &Args) -> Result<(), Error> {
     // Nothing was set up before: this is the process's first line.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     drop(lines.with_ansi(std::io::stderr().is_terminal()).try_init());
+    allow_connections();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Failed(format!("cannot start the runtime: {error}")))?;
     runtime.block_on(async {

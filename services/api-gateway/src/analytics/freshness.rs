@@ -1,7 +1,6 @@
 //! How old counts are: what the job last said of itself. A quiet shop and a dead job look different.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_dynamodb::Client;
@@ -10,12 +9,16 @@ use schemas::EventTime;
 use schemas::names::{CONTROL_TABLE_SUFFIX, control};
 use serde::Serialize;
 use service_kit::{Problem, causes};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::history::NAME;
 
 /// The job writes every second, so its word is good for as long.
 const REMEMBERED_FOR: Duration = Duration::from_secs(1);
+/// How long the table may take: many wait for one answer.
+const LIMIT: Duration = Duration::from_secs(3);
 
 /// How far the job is and when it said so.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -32,13 +35,24 @@ pub(crate) struct Freshness {
     stale: bool,
 }
 
+impl Freshness {
+    /// Of a job of which nothing can be learnt.
+    pub(super) const UNKNOWN: Freshness =
+        Freshness { watermark: None, processed_at: None, age_seconds: None, stale: true };
+
+    /// The same of counts that come by the results topic: stale as well while that is not being read.
+    pub(super) fn by_topic(self, is_live: bool) -> Self {
+        Freshness { stale: self.stale || !is_live, ..self }
+    }
+}
+
 /// What the job says of itself, remembered for a second.
 #[derive(Debug)]
 pub(super) struct JobStatus {
     client: Client,
     table: String,
     stale_after: Duration,
-    last: Mutex<Option<(Instant, Said)>>,
+    last: Mutex<Option<(Instant, Result<Said, Problem>)>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,17 +84,28 @@ impl JobStatus {
         })
     }
 
+    /// One asks, and those who come meanwhile are told the same.
     async fn said(&self) -> Result<Said, Problem> {
-        let remembered = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, said)) = remembered.filter(|(at, _)| at.elapsed() < REMEMBERED_FOR) {
-            return Ok(said);
+        let came = Instant::now();
+        let mut last = self.last.lock().await;
+        let is_good = |(at, said): &&(Instant, Result<Said, Problem>)| {
+            *at >= came || (said.is_ok() && at.elapsed() < REMEMBERED_FOR)
+        };
+        if let Some((_, said)) = last.as_ref().filter(is_good) {
+            return said.clone();
         }
+        let said = timeout(LIMIT, self.ask()).await.unwrap_or_else(|_| {
+            Err(Problem::unavailable(NAME, format_args!("the table {} was silent for {LIMIT:?}", self.table)))
+        });
+        *last = Some((Instant::now(), said.clone()));
+        said
+    }
+
+    async fn ask(&self) -> Result<Said, Problem> {
         let request = self.client.get_item().table_name(&self.table);
         let request = request.key(control::KEY, AttributeValue::S(control::JOB.to_owned()));
         let answer = request.send().await.map_err(|error| Problem::unavailable(NAME, causes(&error)))?;
-        let said = answer.item.as_ref().map(read).unwrap_or_default();
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), said));
-        Ok(said)
+        Ok(answer.item.as_ref().map(read).unwrap_or_default())
     }
 }
 

@@ -24,9 +24,7 @@ impl Analytics {
     /// # Errors
     /// 503 where the results topic is not read, or DynamoDB does not answer.
     pub(crate) async fn live(&self, product_id: &str) -> Result<Live, Problem> {
-        if !self.recent.is_connected() {
-            return Err(Problem::unavailable("Kafka", "the results topic is not being read"));
-        }
+        self.recent.check_live()?;
         let rows = self.recent.rows(product_id, Window::from_ordinal(0), Window::from_ordinal(u32::MAX));
         let freshness = self.status.freshness().await?;
         let (open, closed) = open_and_closed(rows);

@@ -73,9 +73,7 @@ pub(super) async fn list_windows(
     gateway.admit(&parts, Access::Public).await?;
     let path = parts.uri.path();
     let request = read(path, parameters)?;
-    if product_id.len() > MAX_ID_BYTES {
-        return Err(Problem::not_found(format!("no product has an id of more than {MAX_ID_BYTES} bytes")));
-    }
+    check_product_id(&product_id)?;
     let analytics = gateway.analytics();
     let rows = analytics.rows(&product_id, &request).await?;
     let (items, next_cursor) = request.cut(path, rows, |last| last.row.window.ordinal())?;
@@ -111,6 +109,14 @@ impl Analytics {
         rows.truncate(wanted);
         Ok(rows)
     }
+}
+
+/// Refuses an id that no event can have.
+pub(super) fn check_product_id(product_id: &str) -> Result<(), Problem> {
+    if product_id.len() > MAX_ID_BYTES {
+        return Err(Problem::not_found(format!("no product has an id of more than {MAX_ID_BYTES} bytes")));
+    }
+    Ok(())
 }
 
 /// The minute in which the year 9999 ends: later ones have no name.

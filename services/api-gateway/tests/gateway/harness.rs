@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use service_kit::auth::{Caller, Role, TokenVerifier};
 use service_kit::config::InternalTokenArgs;
 use service_kit::session::{self, Sessions};
-use service_kit::{Listeners, Service};
+use service_kit::{Error, Listeners, Service};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// The secret of internal tokens in all tests.
@@ -27,10 +28,13 @@ pub(crate) const WRITE_KEY: &str = "wk_test";
 /// What runs; everything stops when it is dropped.
 pub(crate) struct Platform {
     pub(crate) url: String,
+    /// Where the operator reads metrics.
+    admin: String,
     pub(crate) client: reqwest::Client,
     pub(crate) dynamodb: Client,
     sessions: Sessions,
     stop: CancellationToken,
+    served: Option<JoinHandle<Result<(), Error>>>,
     _store: DynamoDb,
 }
 
@@ -51,30 +55,32 @@ impl Platform {
         }
         // Nobody listens there: the gateway works without the results topic.
         let closed = closed_address().await.to_string();
-        let endpoint = store.endpoint();
-        let own = [
-            ("--product-service-url", services[0].as_str()),
-            ("--product-service-secret", SECRET),
-            ("--customer-service-url", &services[1]),
-            ("--customer-service-secret", SECRET),
-            ("--order-service-url", &services[2]),
-            ("--order-service-secret", SECRET),
-            ("--activity-service-url", &services[3]),
-            ("--activity-service-secret", SECRET),
-            ("--events-write-keys", WRITE_KEY),
-            ("--dynamodb-endpoint-url", &endpoint),
-            ("--kafka-bootstrap-servers", &closed),
-        ];
-        let own = own.into_iter().filter(|(flag, _)| !flags.contains(flag)).flat_map(|(flag, value)| [flag, value]);
-        let args = Args::parse_from(["api-gateway"].into_iter().chain(own).chain(flags.iter().copied()));
+        let kafka = ["--kafka-bootstrap-servers", closed.as_str()];
+        let flags = [kafka.as_slice(), flags].concat();
+        let flags = flags_of(std::array::from_fn(|index| services[index].as_str()), &store.endpoint(), &flags);
+        let args = Args::parse_from(std::iter::once("api-gateway".to_owned()).chain(flags));
         let dynamodb = session::client(&args.dynamodb).await;
         let sessions = Sessions::new(dynamodb.clone(), &args.dynamodb);
         sessions.create_table().await.unwrap();
-        let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", public.local_addr().unwrap());
-        tokio::spawn(api_gateway::run(args, Listeners { public, admin: None }, stop.clone()));
+        let bind = || async { TcpListener::bind("127.0.0.1:0").await.unwrap() };
+        let (public, admin) = (bind().await, bind().await);
+        let url = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());
+        let (url, admin_url) = (url(&public), url(&admin));
+        let listeners = Listeners { public, admin: Some(admin) };
+        let served = Some(tokio::spawn(api_gateway::run(args, listeners, stop.clone())));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
-        Platform { url, client, dynamodb, sessions, stop, _store: store }
+        Platform { url, admin: admin_url, client, dynamodb, sessions, stop, served, _store: store }
+    }
+
+    /// Tells the gateway to stop, and waits until it has.
+    pub(crate) async fn stop(mut self) -> Result<(), Error> {
+        self.stop.cancel();
+        self.served.take().unwrap().await.unwrap()
+    }
+
+    /// What the operator sees.
+    pub(crate) async fn metrics(&self) -> String {
+        self.client.get(format!("{}/metrics", self.admin)).send().await.unwrap().text().await.unwrap()
     }
 
     /// A session's token.
@@ -94,6 +100,38 @@ impl Platform {
         let request = self.client.post(format!("{}{path}", self.url));
         request.header("content-type", "application/json").body(body)
     }
+}
+
+/// The command line of a gateway in front of these services and this DynamoDB. Of flags that are there twice, the last counts.
+pub(crate) fn flags_of(services: [&str; 4], dynamodb: &str, more: &[&str]) -> Vec<String> {
+    let [products, customers, orders, activity] = services;
+    let own = [
+        "--product-service-url",
+        products,
+        "--product-service-secret",
+        SECRET,
+        "--customer-service-url",
+        customers,
+        "--customer-service-secret",
+        SECRET,
+        "--order-service-url",
+        orders,
+        "--order-service-secret",
+        SECRET,
+        "--activity-service-url",
+        activity,
+        "--activity-service-secret",
+        SECRET,
+        "--events-write-keys",
+        WRITE_KEY,
+        "--dynamodb-endpoint-url",
+        dynamodb,
+    ];
+    let flags: Vec<&str> = own.into_iter().chain(more.iter().copied()).collect();
+    let pairs: Vec<&[&str]> = flags.chunks(2).collect();
+    let is_last = |index: usize| pairs.iter().skip(index + 1).all(|later| later.first() != pairs[index].first());
+    let kept = (0..pairs.len()).filter(|index| is_last(*index));
+    kept.flat_map(|index| pairs[index]).map(|flag| (*flag).to_owned()).collect()
 }
 
 /// The problem of an answer, which must be one of this status.

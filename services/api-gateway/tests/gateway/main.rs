@@ -6,7 +6,12 @@ mod expand;
 mod harness;
 mod page;
 mod recent;
+mod resume;
+mod sse;
+mod stream;
 mod tokens;
+mod top;
+mod topic;
 mod windows;
 
 use futures_util::StreamExt as _;

@@ -44,7 +44,7 @@ pub(crate) async fn put_count(platform: &Platform, product: &str, minute: u32, c
     request.send().await.unwrap();
 }
 
-async fn put_status(platform: &Platform, seconds_ago: i64) {
+pub(crate) async fn put_status(platform: &Platform, seconds_ago: i64) {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let at = EventTime::from_millis(now - seconds_ago * 1_000).unwrap().to_string();
     let request = platform.dynamodb.put_item().table_name(CONTROL);

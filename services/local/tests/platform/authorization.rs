@@ -175,7 +175,7 @@ impl Scene {
                 (self.order(owner).await, Some(json!({"status": status})))
             }
             ("POST", "/events") => (String::new(), Some(view())),
-            ("GET", "/analytics/products/{id}/windows") => ("42".to_owned(), None),
+            ("GET", "/analytics/products/{id}/windows" | "/analytics/products/{id}/stream") => ("42".to_owned(), None),
             ("GET" | "DELETE", path) if !path.contains('{') => (String::new(), None),
             (method, path) => panic!("the test does not know how to call {method} {path}"),
         };

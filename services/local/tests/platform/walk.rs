@@ -11,10 +11,11 @@ use crate::harness::{COUNT_LIMIT, Footfall, PAUSE, folder};
 /// Above the blocks that are run.
 const MARK: &str = "<!-- ci: walk -->";
 /// The pages, in the order in which somebody reads them.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/guides/authenticate.md",
     "docs/guides/send-events.md",
+    "docs/guides/follow-live-counts.md",
     "docs/guides/retry-safely.md",
     "docs/guides/page-through-lists.md",
     "docs/guides/place-an-order.md",
@@ -62,7 +63,7 @@ fn what_the_readme_and_the_guides_say_works() {
         let lines: Vec<String> = blocks(page);
         outputs.push(lines.iter().map(|lines| platform.shell(lines)).collect::<Vec<_>>());
     }
-    let [readme, _, events, retries, lists, orders] = outputs.try_into().unwrap();
+    let [readme, _, events, live, retries, lists, orders] = outputs.try_into().unwrap();
 
     // README.md: the same product twice, by the same key.
     let made: Vec<&str> = readme[0].lines().filter(|line| line.starts_with('{')).collect();
@@ -85,6 +86,11 @@ fn what_the_readme_and_the_guides_say_works() {
     let page = std::fs::read_to_string(root().join("docs/guides/send-events.md")).unwrap();
     let shown = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
     assert_eq!(receipt, serde_json::from_str::<Value>(shown).unwrap());
+
+    // follow-live-counts.md: who leads, and a stream that says how fresh counts are.
+    let top: Value = serde_json::from_str(&live[0]).unwrap();
+    assert!(top["freshness"]["stale"].is_boolean() && top["unavailable"].is_array(), "{top}");
+    assert!(live[1].starts_with("retry: 2000\n\n") && live[1].contains("event: watermark\n"), "{}", live[1]);
 
     // retry-safely.md: once made, once replayed; then changed under its version.
     let replayed = retries[0].lines().filter(|line| line.trim_end().eq_ignore_ascii_case("idempotency-replayed: true"));
