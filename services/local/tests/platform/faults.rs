@@ -86,6 +86,12 @@ async fn whoever_hangs_up_ends_the_fault_and_a_stop_mends_it_first() {
     client.kill().unwrap();
     client.wait().unwrap();
     until(200, &footfall).await;
+    // The catalog answers before the fault has been seen to be over.
+    let began = Instant::now();
+    while !footfall.ask(&["faults", "poison", "--for", "1s"]).0 {
+        assert!(began.elapsed() < COUNT_LIMIT, "{}", footfall.said());
+        tokio::time::sleep(PAUSE).await;
+    }
 
     let mut client = fault();
     until(503, &footfall).await;
