@@ -14,9 +14,6 @@ pub const ORDERS_TOPIC: &str = "ecom-orders";
 /// SQS FIFO queue of the same order events; group = order id, deduplication id = event id.
 pub const ORDER_EVENTS_QUEUE: &str = "ecom-order-events.fifo";
 
-/// S3 bucket of CSV files whose rows become products.
-pub const PRODUCT_IMPORTS_BUCKET: &str = "ecom-product-imports";
-
 /// DynamoDB table of result rows.
 pub const ANALYTICS_TABLE: &str = "ecom-analytics";
 /// Added to the analytics table's name: the table in which the job says how far it is.

@@ -73,7 +73,7 @@ impl S3 {
         let files = FileSystem::new(folder).map_err(|error| failed("open its folder", &format_args!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(CREDENTIALS.0, CREDENTIALS.1));
-        service.set_access(Everybody);
+        service.set_access(Everybody { folder: folder.to_owned() });
         let service = service.build();
         let answer = move |request: Request| answer(service.clone(), created.clone(), request);
         let routes = Router::new().fallback(answer);
@@ -134,13 +134,22 @@ impl Drop for S3 {
     }
 }
 
-/// Whoever reaches 127.0.0.1 may do everything; a signature that is there has to be right.
-struct Everybody;
+/// Whoever reaches 127.0.0.1 may do everything with the buckets that there are; a signature that is there has to be right.
+struct Everybody {
+    /// Where the buckets are.
+    folder: PathBuf,
+}
 
 #[async_trait::async_trait]
 impl S3Access for Everybody {
-    async fn check(&self, _: &mut S3AccessContext<'_>) -> s3s::S3Result<()> {
-        Ok(())
+    async fn check(&self, request: &mut S3AccessContext<'_>) -> s3s::S3Result<()> {
+        // An object would bring its bucket with it.
+        match request.s3_path() {
+            S3Path::Object { bucket, .. } if !self.folder.join(&**bucket).is_dir() => {
+                Err(s3s::s3_error!(NoSuchBucket, "there is no bucket {bucket}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

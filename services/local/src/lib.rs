@@ -27,7 +27,7 @@ mod welcome;
 
 use std::io::IsTerminal as _;
 
-use backends::s3::Created;
+use ::backends::s3::Created;
 use schemas::names::PRODUCT_IMPORTS_BUCKET;
 use service_kit::{Error, allow_connections, stop_on_signals};
 use tokio::sync::mpsc::{self, UnboundedReceiver};

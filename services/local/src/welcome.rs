@@ -12,12 +12,10 @@ impl Welcome {
     /// answer key stays right.
     pub(crate) fn lines(&self, product_id: &str) -> [String; 4] {
         let Welcome { url, write_key } = self;
-        let has_top = api_gateway::routed().iter().any(|(_, path)| path == "/analytics/top");
-        let list = if has_top { "/analytics/top?limit=5" } else { "/products?limit=5" };
         [
             "to try:".to_owned(),
             format!("  curl -s '{url}/analytics/products/{product_id}/windows?limit=3'"),
-            format!("  curl -s '{url}{list}'"),
+            format!("  curl -s '{url}/analytics/top?limit=5'"),
             format!(
                 "  curl -s '{url}/events?write_key={write_key}' -H 'Content-Type: application/json' \
                  -d '{{\"user_id\":\"me\",\"product_id\":\"mine\",\"event_type\":\"VIEW_PRODUCT\",\"timestamp\":\"'$(date -u +%FT%TZ)'\"}}'"

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use aws_client::S3EndpointArgs;
 use backends::s3::Created;
+use chrono::Utc;
 use clap::Parser;
-use futures_util::{StreamExt as _, stream};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use product_import::{Continuation, Continue, Gateway, ImportArgs, Importer, Store, Summary, TimeLimit};
 use schemas::names::PRODUCT_IMPORTS_BUCKET;
 use serde_json::{Value, json};
@@ -80,8 +82,7 @@ impl Imports {
                 }
             }
         };
-        let work = stream::poll_fn(|context| invocations.poll_recv(context))
-            .for_each_concurrent(INVOCATIONS, |invocation| invoke(&importer, invocation, &queue));
+        let work = work(&importer, &queue, &mut invocations);
         let both = async { tokio::join!(feed, work) };
         stop.run_until_cancelled(both).await;
         Ok(())
@@ -111,6 +112,7 @@ impl Invocation {
         let event = json!({"Records": [{
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
+            "eventTime": Utc::now(),
             "eventName": "ObjectCreated:Put",
             "userIdentity": {},
             "requestParameters": {},
@@ -118,6 +120,20 @@ impl Invocation {
             "s3": {"bucket": {"name": PRODUCT_IMPORTS_BUCKET}, "object": {"key": written}},
         }]});
         Invocation { key, event }
+    }
+}
+
+/// Carries out invocations, several at once.
+async fn work(importer: &Importer, queue: &Queue, invocations: &mut UnboundedReceiver<Invocation>) {
+    let mut running = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some(invocation) = invocations.recv(), if running.len() < INVOCATIONS => {
+                running.push(invoke(importer, invocation, queue));
+            }
+            Some(()) = running.next(), if !running.is_empty() => {}
+            else => return,
+        }
     }
 }
 

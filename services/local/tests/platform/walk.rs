@@ -11,7 +11,7 @@ use crate::harness::{COUNT_LIMIT, Footfall, PAUSE, folder};
 /// Above the blocks that are run.
 const MARK: &str = "<!-- ci: walk -->";
 /// The pages, in the order in which somebody reads them.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/guides/authenticate.md",
     "docs/guides/send-events.md",
@@ -19,6 +19,7 @@ const PAGES: [&str; 7] = [
     "docs/guides/retry-safely.md",
     "docs/guides/page-through-lists.md",
     "docs/guides/place-an-order.md",
+    "docs/guides/import-products.md",
 ];
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -58,12 +59,14 @@ fn cargo_run_starts_the_platform() {
 fn what_the_readme_and_the_guides_say_works() {
     let folder = folder();
     let platform = Footfall::start(folder.path(), &[]);
+    // The reader is in the project's folder, which has the template.
+    std::os::unix::fs::symlink(root().join("docs").canonicalize().unwrap(), folder.path().join("docs")).unwrap();
     let mut outputs = Vec::new();
     for page in PAGES {
         let lines: Vec<String> = blocks(page);
         outputs.push(lines.iter().map(|lines| platform.shell(lines)).collect::<Vec<_>>());
     }
-    let [readme, _, events, live, retries, lists, orders] = outputs.try_into().unwrap();
+    let [readme, _, events, live, retries, lists, orders, import] = outputs.try_into().unwrap();
 
     // README.md: the same product twice, by the same key.
     let made: Vec<&str> = readme[0].lines().filter(|line| line.starts_with('{')).collect();
@@ -113,4 +116,9 @@ fn what_the_readme_and_the_guides_say_works() {
         assert!(began.elapsed() < COUNT_LIMIT, "{}", platform.said());
         std::thread::park_timeout(PAUSE);
     }
+
+    // import-products.md: every row of the template makes a product.
+    let report: Value = serde_json::from_str(&import[0]).unwrap();
+    assert_eq!((&report["status"], &report["rows"]["failed"]), (&"finished".into(), &0.into()), "{report}");
+    assert_eq!(report["rows"]["created"], 4);
 }
