@@ -15,7 +15,7 @@ const ROWS: usize = 600;
 
 /// Ways in which a row can be bad: the row, with `#` for its number and U+0001 for a byte that is no UTF-8, and the reason.
 const BAD: [(&str, &str); 20] = [
-    (",no name,1.00,lamps,1", "required"),
+    (",no name #,1.00,lamps,1", "required"),
     ("Bad #,no price,,lamps,1", "required"),
     ("Bad #,,-1.00,lamps,1", "below_minimum"),
     ("Bad #,,-0.01,lamps,1", "below_minimum"),
