@@ -20,7 +20,6 @@ use s3s_fs::FileSystem;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tower::Service as _;
 
 use crate::{Error, Lock, ports};
 
@@ -153,7 +152,7 @@ impl S3Access for Everybody {
     }
 }
 
-async fn answer(mut service: S3Service, created: Option<UnboundedSender<Created>>, request: Request) -> Response {
+async fn answer(service: S3Service, created: Option<UnboundedSender<Created>>, request: Request) -> Response {
     let object = created.and_then(|created| Some((created, made_by(&request)?)));
     let response = match service.call(request.map(s3s::Body::http_body_unsync)).await {
         Ok(response) => response.map(Body::new),
@@ -175,7 +174,7 @@ async fn answer(mut service: S3Service, created: Option<UnboundedSender<Created>
 /// The object that a request makes, if it succeeds.
 fn made_by(request: &Request) -> Option<Created> {
     let parameters = parameters(request.uri());
-    let has = |name: &str| parameters.iter().any(|parameter| *parameter == name);
+    let has = |name: &str| parameters.contains(&name);
     let is_whole = match *request.method() {
         // Parts, tags, access lists and the like are named by parameters.
         Method::PUT => !["partNumber", "uploadId", "tagging", "acl", "retention", "legal-hold"].into_iter().any(has),

@@ -1,6 +1,7 @@
 //! Files that were put into the bucket, and whose import has not ended.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use product_import::{OUTPUT_MARK, REPORT_SUFFIX};
 use serde::Deserialize;
 use service_kit::{Error, causes};
@@ -35,7 +36,7 @@ async fn is_unfinished(s3: &Client, bucket: &str, key: &str) -> Result<bool, Err
     let report = s3.get_object().bucket(bucket).key(format!("{key}{REPORT_SUFFIX}")).send().await;
     let report = match report {
         Ok(report) => report.body.collect().await.map_err(|error| failed(bucket, &error))?,
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(true),
+        Err(error) if error.as_service_error().is_some_and(GetObjectError::is_no_such_key) => return Ok(true),
         Err(error) => return Err(failed(bucket, &error)),
     };
     // Somebody else's file of that name is no report.

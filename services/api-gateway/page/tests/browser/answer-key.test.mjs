@@ -1,0 +1,49 @@
+// The page against a platform that knows what its counts have to be: `FOOTFALL` is the program, `FOOTFALL_DATA` the folder of the
+// one that runs with the demo, `FOOTFALL_URL` its gateway. See services/local/page/run.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+
+import { sharedBrowser, visit } from "./world.mjs";
+
+const { FOOTFALL, FOOTFALL_DATA, FOOTFALL_URL } = process.env;
+const skip = FOOTFALL ? false : "there is no platform with a demo; services/local/page/run starts one";
+/** How many products are looked at, the most viewed first. */
+const PRODUCTS = 5;
+/** How long the first full minute of the demo may take to be over. */
+const LIMIT_MS = 240_000;
+const PAUSE_MS = 500;
+
+const shared = skip ? null : sharedBrowser();
+
+/** The counts that are known for certain: [{ product, start, people }]. */
+function answerKey() {
+    const text = execFileSync(FOOTFALL, ["demo", "key", "--minutes", "1", "--data", FOOTFALL_DATA], { encoding: "utf8" });
+    const lines = text.split("\n").map((line) => line.split("\t"));
+    const known = lines.filter(([, , people]) => /^\d+$/.test(people ?? ""));
+    return known.map(([product, start, people]) => ({ product, start, people: Number(people) }));
+}
+
+async function firstFullMinute() {
+    const end = Date.now() + LIMIT_MS;
+    for (;;) {
+        const key = answerKey();
+        if (key.length >= PRODUCTS) return key;
+        assert.ok(Date.now() < end, "no minute of the demo is over");
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+}
+
+test("the page shows the numbers of the answer key", { skip }, async (t) => {
+    const key = (await firstFullMinute()).sort((one, other) => other.people - one.people).slice(0, PRODUCTS);
+    for (const { product, start, people } of key) {
+        const page = await visit(t, shared, FOOTFALL_URL);
+        await page.evaluate((hash) => { location.hash = hash; }, `#/products/${product}`);
+        await page.waitForSelector("#plot svg .final");
+        await page.click("#minutes summary");
+        const cells = await page.waitForSelector(`#minute-rows tr[data-start="${start}"]`);
+        const shown = await cells.$$eval("th, td", (row) => row.map((cell) => cell.textContent));
+        assert.equal(Number(shown[1].replace(/\D/g, "")), people, `product ${product}, ${start}: ${shown}`);
+    }
+});
