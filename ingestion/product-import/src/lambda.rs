@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::causes;
+use crate::program;
 use crate::settings::{ImportArgs, TimeLimit, duration};
 use crate::{Continuation, Continue, Error, Gateway, Importer, Store, Summary};
 
@@ -78,38 +79,23 @@ struct Function {
 
 /// Runs the function as a program until its environment ends.
 pub fn main() -> ExitCode {
-    let args = match LambdaArgs::try_parse() {
-        Ok(args) => args,
-        Err(error) => {
-            let code = if error.use_stderr() { 64 } else { 0 };
-            // There is nowhere left to complain to.
-            drop(error.print());
-            return ExitCode::from(code);
-        }
-    };
-    match start(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            drop(writeln!(std::io::stderr(), "error: {error}"));
-            ExitCode::from(if matches!(error, Error::Settings(_)) { 64 } else { 1 })
-        }
-    }
+    program::run(start)
 }
 
-fn start(args: LambdaArgs) -> Result<(), Error> {
+/// Begins to log, and returns what is to be done then.
+fn start(args: LambdaArgs) -> Result<impl Future<Output = Result<bool, Error>>, Error> {
     let filter = EnvFilter::try_new(&args.log).map_err(|error| {
         Error::Settings(format!("RUST_LOG is {:?}: {error}; write a filter such as info", args.log))
     })?;
     // The environment takes both streams; metrics have standard output to themselves.
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     lines.json().flatten_event(true).with_span_list(false).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Internal(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(async {
+    Ok(async move {
         let function = Function::new(args).await?;
         let handler = service_fn(|event: LambdaEvent<Value>| function.handle(event));
         let ended = lambda_runtime::run(handler).await;
-        ended.map_err(|error| Error::Internal(format!("the environment of the function ended: {error}")))
+        ended.map_err(|error| Error::Internal(format!("the environment of the function ended: {error}")))?;
+        Ok(true)
     })
 }
 

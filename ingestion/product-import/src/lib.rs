@@ -27,6 +27,8 @@ mod import;
 pub mod lambda;
 mod outputs;
 mod pace;
+#[cfg(any(feature = "cli", feature = "lambda"))]
+mod program;
 mod report;
 mod row;
 mod settings;

@@ -46,7 +46,7 @@ pub struct Progress {
 }
 
 /// What an import is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It reads rows, or will be continued.

@@ -25,6 +25,8 @@ pub mod postgres;
 #[cfg(feature = "s3")]
 pub mod s3;
 pub mod secret;
+#[cfg(any(feature = "s3", feature = "sqs"))]
+mod server;
 #[cfg(feature = "sqs")]
 pub mod sqs;
 

@@ -18,10 +18,9 @@ use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use crate::{Error, Lock, ports};
+use crate::server::Server;
+use crate::{Error, Lock};
 
 const NAME: &str = "S3";
 /// The access key and its secret.
@@ -41,11 +40,10 @@ pub struct Created {
 /// An emulator that listens on 127.0.0.1.
 #[derive(Debug)]
 pub struct S3 {
-    address: SocketAddr,
     folder: PathBuf,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<std::io::Result<()>>,
-    lock: Option<Lock>,
+    server: Server,
+    // Behind the server: the folder is free once that has ended.
+    _lock: Lock,
 }
 
 impl S3 {
@@ -67,8 +65,7 @@ impl S3 {
 
     async fn begin(folder: &Path, port: u16, created: Option<UnboundedSender<Created>>) -> Result<Self, Error> {
         tokio::fs::create_dir_all(folder).await.map_err(Error::at("make the folder", folder))?;
-        let lock = Some(Lock::take(folder, &folder.with_added_extension("lock"))?);
-        let (listener, address) = ports::listen_async(port, NAME)?;
+        let lock = Lock::take(folder, &folder.with_added_extension("lock"))?;
         let files = FileSystem::new(folder).map_err(|error| failed("open its folder", &format_args!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(CREDENTIALS.0, CREDENTIALS.1));
@@ -76,25 +73,20 @@ impl S3 {
         let service = service.build();
         let answer = move |request: Request| answer(service.clone(), created.clone(), request);
         let routes = Router::new().fallback(answer);
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async {
-            // Told to stop, or dropped.
-            let _ = stopped.await;
-        };
-        let server = tokio::spawn(axum::serve(listener, routes).with_graceful_shutdown(shutdown).into_future());
-        Ok(S3 { address, folder: folder.to_owned(), stop: Some(stop), server, lock })
+        let server = Server::start(port, NAME, routes)?;
+        Ok(S3 { folder: folder.to_owned(), server, _lock: lock })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// What clients are given as `AWS_ENDPOINT_URL_S3`. They have to ask by path (`http://host/bucket/key`).
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.endpoint()
     }
 
     /// Makes a bucket, unless it is there.
@@ -115,21 +107,9 @@ impl S3 {
     ///
     /// # Errors
     /// Where the server had failed, or a request does not end.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        drop(self.stop.take());
-        let result = match tokio::time::timeout(DRAIN_LIMIT, &mut self.server).await {
-            Ok(Ok(result)) => result.map_err(|error| failed("stop", &error)),
-            Ok(Err(panic)) => Err(failed("stop", &panic)),
-            Err(_) => Err(failed("stop", &format_args!("a request has been in work for {DRAIN_LIMIT:?}"))),
-        };
-        drop(self.lock.take());
-        result
-    }
-}
-
-impl Drop for S3 {
-    fn drop(&mut self) {
-        self.server.abort();
+    pub async fn stop(self) -> Result<(), Error> {
+        let stopped = self.server.stop(DRAIN_LIMIT).await;
+        stopped.map_err(|reason| Error::S3 { doing: "stop".to_owned(), reason })
     }
 }
 

@@ -11,12 +11,11 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::json;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use winterbaume_core::{MockRequest, MockService as _, default_account_id};
 use winterbaume_sqs::SqsService;
 
-use crate::{Error, ports};
+use crate::Error;
+use crate::server::Server;
 
 const NAME: &str = "SQS";
 /// The header that names the operation (AWS JSON protocol 1.0).
@@ -27,10 +26,8 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(21);
 /// An emulator that listens on 127.0.0.1. It takes any credentials.
 #[derive(Debug)]
 pub struct Sqs {
-    address: SocketAddr,
     service: Service,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: Server,
 }
 
 #[derive(Clone)]
@@ -48,7 +45,6 @@ impl Sqs {
     /// # Errors
     /// Where the port is in use.
     pub async fn start(port: u16) -> Result<Self, Error> {
-        let (listener, address) = ports::listen_async(port, NAME)?;
         let service = Service(Arc::new(SqsService::new()));
         let answering = service.clone();
         let answer = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
@@ -56,25 +52,19 @@ impl Sqs {
             async move { service.answer(&method, &uri, headers, body).await }
         };
         let routes = Router::new().fallback(answer);
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async {
-            // Told to stop, or dropped.
-            let _ = stopped.await;
-        };
-        let server = tokio::spawn(axum::serve(listener, routes).with_graceful_shutdown(shutdown).into_future());
-        Ok(Sqs { address, service, stop: Some(stop), server })
+        Ok(Sqs { service, server: Server::start(port, NAME, routes)? })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.server.address()
     }
 
     /// What clients are given as `AWS_ENDPOINT_URL_SQS`.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.endpoint()
     }
 
     /// Makes a queue, which keeps the order of messages and drops repeated ones where its name ends with `.fifo`, and returns
@@ -100,20 +90,9 @@ impl Sqs {
     ///
     /// # Errors
     /// Where the server had failed, or a request does not end.
-    pub async fn stop(mut self) -> Result<(), Error> {
-        let failed = |reason: String| Error::Sqs { doing: "stop".to_owned(), reason };
-        drop(self.stop.take());
-        match tokio::time::timeout(DRAIN_LIMIT, &mut self.server).await {
-            Ok(Ok(result)) => result.map_err(|error| failed(error.to_string())),
-            Ok(Err(panic)) => Err(failed(panic.to_string())),
-            Err(_) => Err(failed(format!("a request has been in work for {DRAIN_LIMIT:?}"))),
-        }
-    }
-}
-
-impl Drop for Sqs {
-    fn drop(&mut self) {
-        self.server.abort();
+    pub async fn stop(self) -> Result<(), Error> {
+        let stopped = self.server.stop(DRAIN_LIMIT).await;
+        stopped.map_err(|reason| Error::Sqs { doing: "stop".to_owned(), reason })
     }
 }
 

@@ -15,6 +15,7 @@ use secrecy::SecretString;
 
 use self::local::{LocalFile, LocalOutputs};
 use crate::import::{Ending, Import, Task};
+use crate::program;
 use crate::row::Origin;
 use crate::settings::{ImportArgs, duration};
 use crate::{Error, Gateway, Progress, Report};
@@ -58,31 +59,10 @@ pub struct Args {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => {
-            let code = if error.use_stderr() { 64 } else { 0 };
-            // There is nowhere left to complain to.
-            drop(error.print());
-            return ExitCode::from(code);
-        }
-    };
-    match start(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            drop(writeln!(std::io::stderr(), "error: {error}"));
-            ExitCode::from(if matches!(error, Error::Settings(_)) { 64 } else { 1 })
-        }
-    }
-}
-
-/// Returns whether every row is in.
-fn start(args: Args) -> Result<bool, Error> {
-    let gateway = gateway(&args)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::Internal(format!("cannot start the runtime: {error}")))?;
-    runtime.block_on(import(args, gateway))
+    program::run(|args: Args| {
+        let gateway = gateway(&args)?;
+        Ok(import(args, gateway))
+    })
 }
 
 /// The gateway; none where nothing is sent.
@@ -94,6 +74,7 @@ fn gateway(args: &Args) -> Result<Option<Gateway>, Error> {
     Gateway::new(url, &SecretString::from(token), Some(args.patience)).map(Some)
 }
 
+/// Returns whether every row is in.
 async fn import(args: Args, gateway: Option<Gateway>) -> Result<bool, Error> {
     let file = LocalFile::open(&args.file).await?;
     let bar = bar(file.length());

@@ -2,14 +2,14 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectError;
-use product_import::{OUTPUT_MARK, REPORT_SUFFIX};
+use product_import::{OUTPUT_MARK, REPORT_SUFFIX, Status};
 use serde::Deserialize;
 use service_kit::{Error, causes};
 
 /// What of a report tells whether its import has ended, and with which content of the file.
 #[derive(Deserialize)]
 struct Said {
-    status: String,
+    status: Status,
     etag: Option<String>,
 }
 
@@ -41,7 +41,7 @@ async fn is_unfinished(s3: &Client, bucket: &str, key: &str) -> Result<bool, Err
     };
     // Somebody else's file of that name is no report.
     let said = serde_json::from_slice::<Said>(&report.into_bytes()).ok();
-    let is_done = |said: Said| said.status != "running" && said.etag.as_deref() == head.e_tag();
+    let is_done = |said: Said| said.status != Status::Running && said.etag.as_deref() == head.e_tag();
     Ok(!said.is_some_and(is_done))
 }
 
