@@ -58,8 +58,7 @@ impl Imports {
         created: UnboundedReceiver<Created>,
     ) -> Result<Self, Error> {
         let endpoint = S3EndpointArgs { url: Some(s3_url.to_owned()) };
-        let settings = aws_sdk_s3::config::Builder::from(&endpoint.loader().load().await);
-        let s3 = aws_sdk_s3::Client::from_conf(settings.force_path_style(endpoint.uses_paths()).build());
+        let s3 = client(&endpoint).await;
         let base = url.parse().map_err(|error| Error::Failed(format!("{url} is no URL: {error}")))?;
         let gateway = Gateway::new(&base, &token.to_owned().into(), None).map_err(failed)?;
         Ok(Imports { importer: Importer { store: Store::new(&endpoint).await, gateway, args: args()? }, s3, created })
@@ -87,6 +86,12 @@ impl Imports {
         stop.run_until_cancelled(both).await;
         Ok(())
     }
+}
+
+/// A client of S3, which asks by path.
+async fn client(endpoint: &S3EndpointArgs) -> aws_sdk_s3::Client {
+    let settings = aws_sdk_s3::config::Builder::from(&endpoint.loader().load().await);
+    aws_sdk_s3::Client::from_conf(settings.force_path_style(endpoint.uses_paths()).build())
 }
 
 impl Queue {
