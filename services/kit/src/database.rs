@@ -10,13 +10,16 @@ use prometheus_client::registry::Registry;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Error, Gate, Kind, Problem, Readiness};
 
 /// How long a request waits for a free connection: a database that is down is told quickly.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that was idle for longer is asked whether it is alive before it is used. The pool asks at every return, and to
+/// ask again at once would cost as much as most statements.
+const TRUSTED: Duration = Duration::from_secs(1);
 /// How long a statement may run.
 const STATEMENT_TIMEOUT: &str = "5s";
 /// How long to wait before the next try to migrate, doubled up to the most.
@@ -103,6 +106,15 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(args.db_max_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(options);
         Database { pool }
     }

@@ -189,7 +189,7 @@ impl Backends {
             Dependency::Kafka => (self.has_embedded_kafka(), "Kafka", "KAFKA_BOOTSTRAP_SERVERS"),
             Dependency::Dynamodb => (self.dynamodb.is_some(), "DynamoDB", "AWS_ENDPOINT_URL_DYNAMODB"),
             Dependency::Postgresql => (self.postgres.is_some(), "PostgreSQL", "DB_HOST"),
-            Dependency::ProductCatalog => return None,
+            Dependency::ProductCatalog | Dependency::ApiGateway => return None,
         };
         (!is_ours).then(|| format!("{what} is not ours to stop (it was given by {variable}); stop it yourself"))
     }

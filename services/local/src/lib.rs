@@ -122,7 +122,7 @@ async fn run_on(
     let started = stop.run_until_cancelled(started).await;
     let ended = match started {
         Some(Ok((url, parts, control))) => {
-            let open = Open { args, folder, given, url: &url, catalog: services.catalog(), parts };
+            let open = Open { args, folder, given, url: &url, switches: services.switches(), parts };
             open.until_ended(&mut services, control.as_ref(), stop).await
         }
         Some(Err(error)) => Err(error),

@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::checklist::say;
 use crate::control::Control;
 use crate::demo::{self, Demo, Gateway, Plan};
-use crate::faults::{Stage, Switch};
+use crate::faults::{Stage, Switches};
 use crate::folder::Folder;
 use crate::job;
 use crate::services::Services;
@@ -21,7 +21,7 @@ pub(crate) struct Open<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) given: Given<'a>,
     pub(crate) url: &'a str,
-    pub(crate) catalog: Switch,
+    pub(crate) switches: Switches,
     pub(crate) parts: Parts,
 }
 
@@ -67,7 +67,7 @@ impl Open<'_> {
             rules,
             parts: self.parts,
             backends: self.given.backends,
-            catalog: self.catalog,
+            switches: self.switches,
         };
         let commands = async {
             match control {

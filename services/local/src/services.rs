@@ -15,7 +15,7 @@ use crate::admin::Part;
 use crate::args::Args;
 use crate::backends::Backends;
 use crate::checklist::Checklist;
-use crate::faults::{Switch, run_switched};
+use crate::faults::{Switch, Switches, run_switched};
 use crate::folder::Folder;
 use crate::imports::Imports;
 use crate::job::{self, Job};
@@ -45,8 +45,7 @@ pub(crate) struct Services {
     job: Option<oneshot::Receiver<Result<(), Error>>>,
     /// Everything that tells metrics.
     parts: Vec<Part>,
-    /// Of the product-catalog.
-    catalog: Switch,
+    switches: Switches,
 }
 
 impl Services {
@@ -58,7 +57,7 @@ impl Services {
             tasks: JoinSet::new(),
             job: None,
             parts: Vec::new(),
-            catalog: Switch::new(),
+            switches: Switches::new(),
         }
     }
 
@@ -67,9 +66,9 @@ impl Services {
         self.parts.clone()
     }
 
-    /// What the product-catalog is switched off by.
-    pub(crate) fn catalog(&self) -> Switch {
-        self.catalog.clone()
+    /// What services are switched off by.
+    pub(crate) fn switches(&self) -> Switches {
+        self.switches.clone()
     }
 
     /// Starts everything; returns where the gateway is.
@@ -89,7 +88,7 @@ impl Services {
         self.job = Some(ended);
         let given = Given { secrets, backends };
         let catalog = given.catalog()?;
-        let switch = self.catalog.clone();
+        let switch = self.switches.catalog.clone();
         let catalog =
             self.start_service(product_catalog::NAME, catalog, product_catalog::run, switch, checklist).await?;
         let orders = given.orders(&catalog)?;
@@ -112,7 +111,9 @@ impl Services {
         let urls = Urls { catalog, customers, orders, activity };
         let (listeners, gateway) = listen(args.port).await?;
         self.tells_metrics(api_gateway::NAME, &listeners)?;
-        self.gateway.spawn(api_gateway::run(given.gateway(&urls)?, listeners, self.stop_gateway.clone()));
+        let (settings, switch) = (given.gateway(&urls)?, self.switches.gateway.clone());
+        let run = run_switched(api_gateway::run, settings, listeners, switch, self.stop_gateway.clone());
+        self.gateway.spawn(run);
         self.wait_until_ready(api_gateway::NAME, &gateway).await?;
         checklist.done(api_gateway::NAME, &gateway);
         if backends.has_embedded_kafka() {

@@ -51,7 +51,8 @@ impl Args {
             .username(&self.db_user)
             .password(&self.db_password)
             .options([("search_path", "product_catalog")]);
-        PgPoolOptions::new().max_connections(MAX_CONNECTIONS).connect_lazy_with(options)
+        // The services ask after a second of idleness only.
+        PgPoolOptions::new().max_connections(MAX_CONNECTIONS).test_before_acquire(false).connect_lazy_with(options)
     }
 
     /// A client that publishes with the settings of activity-service.

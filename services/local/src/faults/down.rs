@@ -5,7 +5,7 @@ use std::time::Duration;
 use service_kit::Error;
 use tokio::time::Instant;
 
-use super::{Dependency, Outcome, Play};
+use super::{Dependency, Outcome, Play, Switch};
 use crate::admin::Metric;
 
 /// How long everything may take to be as before.
@@ -53,22 +53,31 @@ impl Play<'_> {
     }
 
     async fn stop(&self, dependency: Dependency) -> Result<(), Error> {
-        match dependency {
-            Dependency::ProductCatalog => {
-                self.stage.catalog.turn(false);
+        match self.switch(dependency) {
+            Some(service) => {
+                service.turn(false);
                 Ok(())
             }
-            backend => self.stage.backends.take_down(backend).await,
+            None => self.stage.backends.take_down(dependency).await,
         }
     }
 
     async fn start(&self, dependency: Dependency) -> Result<(), Error> {
-        match dependency {
-            Dependency::ProductCatalog => {
-                self.stage.catalog.turn(true);
+        match self.switch(dependency) {
+            Some(service) => {
+                service.turn(true);
                 Ok(())
             }
-            backend => self.stage.backends.bring_up(backend).await,
+            None => self.stage.backends.bring_up(dependency).await,
+        }
+    }
+
+    /// Of a service; backends have none.
+    const fn switch(&self, dependency: Dependency) -> Option<&Switch> {
+        match dependency {
+            Dependency::ProductCatalog => Some(&self.stage.switches.catalog),
+            Dependency::ApiGateway => Some(&self.stage.switches.gateway),
+            Dependency::Kafka | Dependency::Dynamodb | Dependency::Postgresql => None,
         }
     }
 
@@ -100,6 +109,8 @@ impl Play<'_> {
             }
             Dependency::Dynamodb => self.answer("/analytics/products/1/windows?limit=1").await,
             Dependency::Postgresql | Dependency::ProductCatalog => self.answer("/products?limit=1").await,
+            // Once it answers it may still be without Kafka.
+            Dependency::ApiGateway => self.answer("/readyz").await,
         }
     }
 

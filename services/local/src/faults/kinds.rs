@@ -36,6 +36,8 @@ pub enum Dependency {
     Postgresql,
     /// The service of products.
     ProductCatalog,
+    /// The public entry.
+    ApiGateway,
 }
 
 /// The shortest and the longest time that a fault lasts.
@@ -44,7 +46,7 @@ pub(super) const LASTS: std::ops::RangeInclusive<Duration> = Duration::from_secs
 const LONGEST_OUTAGE: Duration = Duration::from_secs(60);
 
 /// All faults.
-pub(crate) const ALL: [Fault; 8] = [
+pub(crate) const ALL: [Fault; 9] = [
     Fault::LateBurst,
     Fault::ClockSkew,
     Fault::IdlePartition,
@@ -53,6 +55,7 @@ pub(crate) const ALL: [Fault; 8] = [
     Fault::Down(Dependency::Dynamodb),
     Fault::Down(Dependency::Postgresql),
     Fault::Down(Dependency::ProductCatalog),
+    Fault::Down(Dependency::ApiGateway),
 ];
 
 const LATE: Metric = Metric::of_job("dataflow_records_late_total");
@@ -69,6 +72,7 @@ const RETRIES: Metric =
     Metric { name: "dataflow_sink_retries_total", labels: &[("part", "dataflow"), ("sink", "dynamodb")] };
 const UNAVAILABLE: Metric =
     Metric { name: "http_requests_total", labels: &[("part", "api-gateway"), ("status", "503")] };
+const ANSWERED: Metric = Metric { name: "http_requests_total", labels: &[("part", "api-gateway")] };
 
 impl Fault {
     /// What it does.
@@ -86,6 +90,7 @@ impl Fault {
             }
             Fault::Down(Dependency::Postgresql) => "the database stops, and starts again where it was",
             Fault::Down(Dependency::ProductCatalog) => "the service of products stops, and starts again where it was",
+            Fault::Down(Dependency::ApiGateway) => "the public entry stops, and starts again where it was",
         }
     }
 
@@ -116,6 +121,9 @@ impl Fault {
             Fault::Down(Dependency::ProductCatalog) => {
                 "products are answered 503; counts go on, without names of products; orders are not placed"
             }
+            Fault::Down(Dependency::ApiGateway) => {
+                "it says that it reconnects, and goes on by itself; senders send again; metrics of the gateway begin at zero again"
+            }
         }
     }
 
@@ -129,6 +137,7 @@ impl Fault {
             Fault::Down(Dependency::Kafka) => &[UNPUBLISHED, WATERMARK_AGE],
             Fault::Down(Dependency::Dynamodb) => &[RETRIES, UNAVAILABLE],
             Fault::Down(Dependency::Postgresql | Dependency::ProductCatalog) => &[UNAVAILABLE],
+            Fault::Down(Dependency::ApiGateway) => &[ANSWERED],
         }
     }
 
@@ -169,6 +178,7 @@ impl fmt::Display for Fault {
             Fault::Down(Dependency::Dynamodb) => "down dynamodb",
             Fault::Down(Dependency::Postgresql) => "down postgresql",
             Fault::Down(Dependency::ProductCatalog) => "down product-catalog",
+            Fault::Down(Dependency::ApiGateway) => "down api-gateway",
         })
     }
 }

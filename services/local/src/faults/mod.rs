@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::kinds::list;
 pub use self::kinds::{Dependency, Fault};
 pub(crate) use self::outage::{Restartable, Stop};
-pub(crate) use self::switch::{Switch, run_switched};
+pub(crate) use self::switch::{Switch, Switches, run_switched};
 use crate::admin::{Metric, Parts};
 use crate::backends::Backends;
 use crate::demo::{Demo, Gateway};
@@ -43,8 +43,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) rules: Rules,
     pub(crate) parts: Parts,
     pub(crate) backends: &'a Backends,
-    /// Of the product-catalog.
-    pub(crate) catalog: Switch,
+    pub(crate) switches: Switches,
 }
 
 /// How a fault ended.

@@ -12,6 +12,13 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Debug)]
 pub(crate) struct Switch(Arc<watch::Sender<bool>>);
 
+/// Of the services that can be switched off.
+#[derive(Clone, Debug)]
+pub(crate) struct Switches {
+    pub(crate) catalog: Switch,
+    pub(crate) gateway: Switch,
+}
+
 impl Switch {
     /// A switch that is on.
     pub(crate) fn new() -> Self {
@@ -21,6 +28,13 @@ impl Switch {
     /// Turns it on or off; the service follows.
     pub(crate) fn turn(&self, is_on: bool) {
         self.0.send_replace(is_on);
+    }
+}
+
+impl Switches {
+    /// All are on.
+    pub(crate) fn new() -> Self {
+        Switches { catalog: Switch::new(), gateway: Switch::new() }
     }
 }
 

@@ -46,6 +46,7 @@ async fn every_fault_is_told_and_seen_and_costs_no_count() {
         ("dynamodb", "GET /analytics/products/1/windows?limit=1 is answered 503: "),
         ("postgresql", "GET /products?limit=1 is answered 503: "),
         ("product-catalog", "GET /products?limit=1 is answered 503: "),
+        ("api-gateway", "GET /readyz is not answered: "),
     ] {
         let said = make(&footfall, &["down", part, "--for", "6s"]);
         assert!(said.contains(trouble) && said.contains("later everything answers"), "{said}\n{}", footfall.said());

@@ -1,11 +1,12 @@
-// The page against a platform that knows what its counts have to be: `FOOTFALL` is the program, `FOOTFALL_DATA` the folder of the
-// one that runs with the demo, `FOOTFALL_URL` its gateway. See services/local/page/run.
+// The page against a platform that knows what its counts have to be, and whose gateway can be restarted: `FOOTFALL` is the program,
+// `FOOTFALL_DATA` the folder of the one that runs with the demo, `FOOTFALL_URL` its gateway. See services/local/page/run.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { promisify } from "node:util";
 
-import { sharedBrowser, visit } from "./world.mjs";
+import { reach, sharedBrowser, table, textOf, visit } from "./world.mjs";
 
 const { FOOTFALL, FOOTFALL_DATA, FOOTFALL_URL } = process.env;
 const skip = FOOTFALL ? false : "there is no platform with a demo; services/local/page/run starts one";
@@ -48,4 +49,21 @@ test("the page shows the numbers of the answer key", { skip }, async (t) => {
         const shown = await cells.$$eval("th, td", (row) => row.map((cell) => cell.textContent));
         assert.equal(Number(shown[1].replace(/\D/g, "")), people, `product ${product}, ${start}: ${shown}`);
     }
+});
+
+test("the page goes on by itself after a restart of the gateway", { skip }, async (t) => {
+    const page = await visit(t, shared, FOOTFALL_URL);
+    await reach(page, "live");
+    const before = await table(page);
+    const restart = promisify(execFile)(FOOTFALL, ["faults", "down", "api-gateway", "--for", "5s", "--data", FOOTFALL_DATA]);
+    await Promise.all([restart, reach(page, "reconnecting")]);
+    assert.ok((await table(page)).length > 0, "what was known is gone");
+    await reach(page, "live");
+    assert.match(await textOf(page, "#announcer"), /^Live\. /);
+    // The visitors go on as well.
+    const isNewer = (old) => {
+        const counts = [...document.querySelectorAll("#rows tr .count")].map((cell) => cell.textContent);
+        return counts.length > 0 && JSON.stringify(counts) !== old;
+    };
+    await page.waitForFunction(isNewer, {}, JSON.stringify(before.map((row) => row.at(-1))));
 });
