@@ -24,7 +24,7 @@ for (const [name, size, scale] of VIEWS) {
         // The last two minutes may not be counted yet; of all others it is known what they had.
         await page.waitForFunction(() => document.querySelectorAll("#plot svg .unknown").length < 3);
         await page.waitForFunction(() => document.querySelector("#product-facts").textContent.includes("·"));
-        await page.click("input[value='60']");
+        await page.click("input[value='30']");
         await page.focus("#plot");
         for (let step = 0; step < 12; step += 1) await page.keyboard.press("ArrowLeft");
         await page.screenshot({ path: join(folder, `page-product-${name}-${scheme}.png`) });
