@@ -41,6 +41,10 @@ mod start;
 pub mod telemetry;
 mod text;
 
+/// Of every program that has a service in it: a request is many small allocations, which the system's own allocator makes slower.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use health::{Gate, Readiness};
 pub use id::{Id, PathId};
 pub use problem::{Fault, Kind, MEDIA_TYPE, Place, Problem, causes};

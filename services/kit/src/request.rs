@@ -1,5 +1,7 @@
 //! What is known of a request from its first moment: its ids, for logs, traces and problems.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -7,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use rand::RngExt as _;
 use tracing::Instrument as _;
-use uuid::Uuid;
+use uuid::Builder;
 
 use crate::Problem;
 use crate::service::Named;
@@ -88,7 +90,7 @@ impl RequestContext {
     /// Of work that no request asked for, such as a relay's.
     #[must_use]
     pub fn of_our_own() -> Self {
-        RequestContext { path: String::new(), request_id: Uuid::now_v7().to_string(), trace: TraceContext::start() }
+        RequestContext { path: String::new(), request_id: new_request_id(), trace: TraceContext::start() }
     }
 
     fn of(request: &Request) -> Self {
@@ -100,10 +102,17 @@ impl RequestContext {
             path: request.uri().path().to_owned(),
             request_id: text(headers, REQUEST_ID)
                 .filter(is_usable)
-                .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned),
+                .map_or_else(new_request_id, str::to_owned),
             trace: trace.unwrap_or_else(TraceContext::start),
         }
     }
+}
+
+/// An id that sorts by time (UUID version 7). `Uuid::now_v7` would ask the system for randomness at every request.
+fn new_request_id() -> String {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+    Builder::from_unix_timestamp_millis(millis, &rand::rng().random()).into_uuid().to_string()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -154,6 +163,13 @@ mod tests {
         let ours = caller.child();
         assert_eq!(ours.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_ne!(ours, caller);
+    }
+
+    #[test]
+    fn request_ids_are_uuids_of_version_7_and_differ() {
+        let (one, other) = (new_request_id(), new_request_id());
+        assert_ne!(one, other);
+        assert_eq!(uuid::Uuid::parse_str(&one).unwrap().get_version_num(), 7);
     }
 
     #[test]
