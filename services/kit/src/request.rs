@@ -100,9 +100,7 @@ impl RequestContext {
             |id: &&str| (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         RequestContext {
             path: request.uri().path().to_owned(),
-            request_id: text(headers, REQUEST_ID)
-                .filter(is_usable)
-                .map_or_else(new_request_id, str::to_owned),
+            request_id: text(headers, REQUEST_ID).filter(is_usable).map_or_else(new_request_id, str::to_owned),
             trace: trace.unwrap_or_else(TraceContext::start),
         }
     }
